@@ -1,0 +1,140 @@
+#include "backend.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+
+#include "error.h"
+
+namespace haline {
+namespace {
+
+// Everything haline knows of a back end that is not in its kernels. Best first.
+struct Description {
+  const char *name;
+  const char *needs;
+  bool (*runs)();
+};
+
+#if defined(__x86_64__)
+// The compiler's own detection: it asks the processor and, for the wide registers, the operating system.
+bool HasAvx512() { return __builtin_cpu_supports("x86-64-v4"); }
+bool HasAvx2() { return __builtin_cpu_supports("x86-64-v3"); }
+bool HasSse41() { return __builtin_cpu_supports("sse4.1"); }
+bool HasNeon() { return false; }
+#else
+bool HasAvx512() { return false; }
+bool HasAvx2() { return false; }
+bool HasSse41() { return false; }
+bool HasNeon() { return true; }
+#endif
+
+constexpr Description kBackends[] = {
+    {"x86-avx512", "needs an x86-64 processor with AVX-512 F, BW, CD, DQ and VL (x86-64-v4)", HasAvx512},
+    {"x86-avx2", "needs an x86-64 processor with AVX2, FMA and F16C (x86-64-v3)", HasAvx2},
+    {"x86-64", "needs an x86-64 processor with SSE4.1", HasSse41},
+    {"arm-neon", "needs an AArch64 processor", HasNeon},
+};
+constexpr int kBackendCount = sizeof(kBackends) / sizeof(kBackends[0]);
+
+const Description *Find(const char *name) {
+  for (const Description &backend : kBackends) {
+    if (std::strcmp(backend.name, name) == 0) return &backend;
+  }
+  return nullptr;
+}
+
+const KernelSet *Built(const char *name) {
+  for (int i = 0; i < kKernelSetCount; i++) {
+    if (std::strcmp(kKernelSets[i].name, name) == 0) return &kKernelSets[i];
+  }
+  return nullptr;
+}
+
+// "" where the back end runs, or else the reason.
+const char *WhyNot(const Description &backend) {
+  if (!backend.runs()) return backend.needs;
+  return Built(backend.name) ? "" : "not built into this library";
+}
+
+haline_status Lookup(const char *name, const char *who, const KernelSet **kernels) {
+  const Description *backend = Find(name);
+  if (!backend) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: \"%s\" found, one of x86-avx512, x86-avx2, x86-64, arm-neon wanted", who,
+                name);
+  }
+  const char *reason = WhyNot(*backend);
+  if (*reason) return Fail(HALINE_UNSUPPORTED, "%s: \"%s\" found, which does not run here: %s", who, name, reason);
+  *kernels = Built(name);
+  return HALINE_OK;
+}
+
+// What no one forced: HALINE_BACKEND, or else the best. Worked out once; a wrong name in the variable is an error of
+// every call that relies on it.
+struct Automatic {
+  const KernelSet *kernels = nullptr;
+  char from_environment[64] = "";
+
+  Automatic() {
+    const char *name = std::getenv("HALINE_BACKEND");
+    if (name && *name) {
+      std::strncpy(from_environment, name, sizeof(from_environment) - 1);
+      return;
+    }
+    for (const Description &backend : kBackends) {
+      if (!kernels && !*WhyNot(backend)) kernels = Built(backend.name);
+    }
+  }
+};
+
+std::atomic<const KernelSet *> forced{nullptr};
+
+}  // namespace
+
+haline_status ChooseBackend(const char *name, const KernelSet **kernels) {
+  if (name) return Lookup(name, "backend", kernels);
+  if ((*kernels = forced.load(std::memory_order_acquire))) return HALINE_OK;
+  static const Automatic automatic;
+  if (*automatic.from_environment) return Lookup(automatic.from_environment, "HALINE_BACKEND", kernels);
+  if (!automatic.kernels) return Fail(HALINE_UNSUPPORTED, "no back end of this library runs on this machine");
+  *kernels = automatic.kernels;
+  return HALINE_OK;
+}
+
+}  // namespace haline
+
+using namespace haline;
+
+int32_t haline_backend_count(void) { return kBackendCount; }
+
+haline_status haline_backend_at(int32_t index, haline_backend *out) {
+  if (index < 0 || index >= kBackendCount) {
+    return Fail(HALINE_INVALID_ARGUMENT, "index: %d found, 0 to %d wanted", index, kBackendCount - 1);
+  }
+  if (!out || out->size < sizeof(haline_backend)) {
+    return Fail(HALINE_INVALID_ARGUMENT, "backend: null or size too small found, size = sizeof(haline_backend) wanted");
+  }
+  const Description &backend = kBackends[index];
+  const KernelSet *kernels = Built(backend.name);
+  out->name = backend.name;
+  out->target = kernels ? kernels->apply.metadata()->target : "";
+  out->built = kernels != nullptr;
+  out->reason = WhyNot(backend);
+  out->runs_here = !*out->reason;
+  return HALINE_OK;
+}
+
+haline_status haline_set_backend(const char *name) {
+  const KernelSet *kernels = nullptr;
+  if (name) {
+    const haline_status status = Lookup(name, "backend", &kernels);
+    if (status != HALINE_OK) return status;
+  }
+  forced.store(kernels, std::memory_order_release);
+  return HALINE_OK;
+}
+
+const char *haline_current_backend(void) {
+  const KernelSet *kernels = nullptr;
+  return ChooseBackend(nullptr, &kernels) == HALINE_OK ? kernels->name : nullptr;
+}

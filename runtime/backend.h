@@ -1,0 +1,15 @@
+// Which back ends there are, which run on this machine, and which one a call takes.
+#ifndef HALINE_RUNTIME_BACKEND_H_
+#define HALINE_RUNTIME_BACKEND_H_
+
+#include "haline/haline.h"
+#include "kernels.h"
+
+namespace haline {
+
+// The kernels to use: those of `name`, or, where it is null, the process's choice.
+haline_status ChooseBackend(const char *name, const KernelSet **kernels);
+
+}  // namespace haline
+
+#endif  // HALINE_RUNTIME_BACKEND_H_
