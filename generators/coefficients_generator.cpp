@@ -48,10 +48,10 @@ class Coefficients : public Generator<Coefficients> {
     const Expr h = select(rooted, root_hi, hi);
     const Expr b = cast<float>(select(rooted, (cast<double>(root_hi) - root) * a, offset - lo * a));
 
-    // The pivot lies within 0.71 standard deviations of the mean; no square overflowed nor, where eps is too small
+    // The pivot lies within 0.36 standard deviations of the mean; no square overflowed nor, where eps is too small
     // to hide it, underflowed; the three floats are finite. Each is written so that a NaN says no.
     const Expr finite = cast<double>(3e38f);
-    const Expr fast = 3 * s1 * s1 <= count * s2 && s2 < finite * count &&
+    const Expr fast = 9 * s1 * s1 <= count * s2 && s2 < finite * count &&
                       (eps >= cast<double>(1e-24f) || s2 >= count * cast<double>(1e-30f)) && abs(mean) < finite &&
                       abs(a) < finite && abs(h) < 3e38f && abs(b) < 3e38f;
     stats(c, n) = Tuple(h, cast<float>(a), b, select(fast, 1.f, 0.f), hi, cast<float>(rstd));
