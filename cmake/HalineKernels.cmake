@@ -22,48 +22,66 @@ function(haline_add_generator name)
   # statistics.h is a header of the generators that were built on the host; nothing to do for imported ones.
 endfunction()
 
+# Compiles one kernel for one back end, unless that was done before. `function` is set to its name.
+function(haline_add_kernel name generator params element backend target out_function)
+  set(function kernel_${name}_${element}_${backend})  # not haline_*: kernels stay inside the library
+  set(${out_function} ${function} PARENT_SCOPE)
+  if(TARGET haline_${function})
+    return()
+  endif()
+  add_halide_library(haline_${function}
+                     FROM haline_${generator}_generator
+                     GENERATOR haline_${generator}
+                     FUNCTION_NAME ${function}
+                     TARGETS "${target}"
+                     PARAMS element=${element} ${params}
+                     USE_RUNTIME haline_halide_runtime)
+endfunction()
+
 # Compiles every kernel for every back end. Sets HALINE_KERNEL_OBJECTS (with the one Halide runtime's) and
 # HALINE_KERNEL_TARGETS, and writes kernel_table.inc: an initializer of runtime/kernels.h's KernelSet for each back end.
 function(haline_add_kernels)
   set(dir "${CMAKE_CURRENT_BINARY_DIR}")
-  set(objects "")
-  set(targets "")
+  set(functions "")
   set(table "")
-  set(headers "")
-  set(sanitizer "")
-  if(HALINE_SANITIZER STREQUAL "address")
-    set(sanitizer "-asan")
-  endif()
   add_halide_runtime(haline_halide_runtime NO_THREADS)
   foreach(backend IN LISTS HALINE_BACKENDS)
     string(REPLACE "|" ";" fields "${backend}")
-    list(GET fields 0 id)
-    list(GET fields 1 target)
-    string(REPLACE "_" "-" name "${id}")
-    string(APPEND table "{\n  .name = \"${name}\",\n")
-    foreach(kernel IN LISTS HALINE_KERNELS)
-      string(REPLACE "|" ";" fields "${kernel}")
-      list(POP_FRONT fields kernel_name generator)
-      set(target_name haline_${kernel_name}_${id})
-      set(function kernel_${kernel_name}_${id})  # not haline_*: kernels stay inside the library
-      add_halide_library(${target_name}
-                         FUNCTION_NAME ${function}
-                         FROM haline_${generator}_generator
-                         GENERATOR haline_${generator}
-                         TARGETS "${target}${sanitizer}"
-                         PARAMS ${fields}
-                         USE_RUNTIME haline_halide_runtime)
-      list(APPEND targets ${target_name})
-      list(APPEND objects "${dir}/${target_name}.o")
-      string(APPEND headers "#include \"${target_name}.h\"\n")
-      string(APPEND table "  .${kernel_name} = {${function}, ${function}_metadata},\n")
+    list(POP_FRONT fields backend_id target)
+    if(HALINE_SANITIZER STREQUAL "address")
+      string(APPEND target "-asan")
+    endif()
+    string(REPLACE "_" "-" backend_name "${backend_id}")
+    string(APPEND table "{\"${backend_name}\", {\n")
+    foreach(element IN LISTS HALINE_ELEMENTS)
+      string(REPLACE "|" ";" fields "${element}")
+      list(POP_FRONT fields element_id storage math)
+      string(APPEND table "  {\n")
+      foreach(kernel IN LISTS HALINE_KERNELS)
+        string(REPLACE "<storage>" "${storage}" kernel "${kernel}")
+        string(REPLACE "<math>" "${math}" kernel "${kernel}")
+        string(REPLACE "|" ";" params "${kernel}")
+        list(POP_FRONT params name generator per)
+        set(variant ${element_id})
+        if(per STREQUAL "M" AND math STREQUAL "float32")
+          set(variant f32)
+        endif()
+        haline_add_kernel(${name} ${generator} "${params}" ${variant} ${backend_id} "${target}" function)
+        list(APPEND functions ${function})
+        string(APPEND table "    .${name} = {${function}, ${function}_metadata},\n")
+      endforeach()
+      string(APPEND table "  },\n")
     endforeach()
-    string(APPEND table "},\n")
+    string(APPEND table "}},\n")
   endforeach()
-  list(APPEND objects "${dir}/haline_halide_runtime.o")
 
+  list(REMOVE_DUPLICATES functions)
+  list(TRANSFORM functions REPLACE "(.+)" "#include \"haline_\\1.h\"\n" OUTPUT_VARIABLE headers)
+  string(JOIN "" headers ${headers})
   file(CONFIGURE OUTPUT "${dir}/kernel_headers.inc" CONTENT "${headers}")
   file(CONFIGURE OUTPUT "${dir}/kernel_table.inc" CONTENT "${table}")
-  set(HALINE_KERNEL_OBJECTS "${objects}" PARENT_SCOPE)
-  set(HALINE_KERNEL_TARGETS "${targets}" PARENT_SCOPE)
+  list(TRANSFORM functions PREPEND "haline_")
+  set(HALINE_KERNEL_TARGETS "${functions}" PARENT_SCOPE)
+  list(TRANSFORM functions REPLACE "(.+)" "${dir}/\\1.o")
+  set(HALINE_KERNEL_OBJECTS "${functions}" "${dir}/haline_halide_runtime.o" PARENT_SCOPE)
 endfunction()

@@ -1,20 +1,38 @@
-// y = (x - h) * a + b, with the three floats of a plane from coefficients_generator.cpp.
-#include "Halide.h"
+// y = act((x - h) * a + b + residual), with the numbers of a plane from coefficients_generator.cpp.
+#include "activation.h"
+#include "element.h"
 
 namespace haline {
 using namespace Halide;
 
 class Apply : public Generator<Apply> {
  public:
-  Input<Buffer<float, 3>> x{"x"};                        // (s, c, n), s contiguous
-  Input<Buffer<float, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n)
-  Output<Buffer<float, 3>> y{"y"};                       // (s, c, n), s contiguous; may be x
+  GeneratorParam<Element> element{"element", Element::kF32, kElements};
 
-  void generate() { y(s, c, n) = (x(s, c, n) - coefficients(c, 0, n)) * coefficients(c, 1, n) + coefficients(c, 2, n); }
+  Input<Buffer<void, 3>> x{"x"};                          // (s, c, n), s contiguous
+  Input<Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n)
+  Input<Buffer<void, 3>> residual{"residual"};            // as x; x itself where there is none
+  Input<bool> has_residual{"has_residual"};
+  Input<double> slope{"slope"};  // of the activation below 0
+  Input<int> form{"form"};       // 0: y = norm(x); 1: with an activation; 2: with all, and whatever NaN comes up is the one NaN
+  Output<Buffer<void, 3>> y{"y"};  // (s, c, n), s contiguous; may be x or residual
+
+  void generate() {
+    const Type type = MathType(element);
+    const auto load = [&](Input<Buffer<void, 3>> &f) { return Load(f(s, c, n), element, get_target()); };
+    const auto coefficient = [&](int i) { return cast(type, coefficients(c, i, n)); };
+    const Expr normal = (load(x) - coefficient(0)) * coefficient(1) + coefficient(2);
+    const Expr z = select(has_residual, normal + load(residual), normal);
+    const Expr result = select(form == 0, normal, form == 1, Activate(normal, cast(type, slope)),
+                               OneNan(Activate(z, cast(type, slope))));
+    y(s, c, n) = Store(result, element, get_target());
+  }
 
   void schedule() {
     // Guarded, not shifted inwards: y may be x, and nothing may be read twice.
-    y.vectorize(s, natural_vector_size<float>(), TailStrategy::GuardWithIf);
+    y.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
+    y.specialize(form == 0);
+    y.specialize(form == 1);
   }
 
  private:

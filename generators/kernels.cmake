@@ -1,5 +1,6 @@
-# The one list: every kernel x every back end is an ahead-of-time compiled function kernel_<kernel>_<back end>.
-# The build, the run-time table (runtime/kernels.cpp), the tests and the benchmarks all follow it.
+# The one list: every kernel x element type x back end is an ahead-of-time compiled function
+# kernel_<kernel>_<element>_<back end>. The build, the run-time table (runtime/kernels.cpp), the tests and the
+# benchmarks all follow it.
 
 # Back end | Halide target. No feature is implied by another; strict_float is what makes bits a promise.
 set(HALINE_X86_BACKENDS
@@ -7,14 +8,25 @@ set(HALINE_X86_BACKENDS
     "x86_avx2|x86-64-linux-sse41-avx-f16c-fma-avx2-strict_float"
     "x86_64|x86-64-linux-sse41-strict_float"
 )
-set(HALINE_ARM_BACKENDS "arm_neon|arm-64-linux-strict_float")
+set(HALINE_ARM_BACKENDS "arm_neon|arm-64-linux-arm_fp16-strict_float")
 
-# Kernel | generator | parameters. What each does is said at the head of its generator.
+# Element | Halide type it is stored as | type that it is computed in, which is that of scale and shift.
+set(HALINE_ELEMENTS "f32|float32|float32" "f16|uint16|float32" "bf16|uint16|float32" "f64|float64|float64")
+
+# Kernel | generator | S: a version for each element, M: one for each type computed in | parameters, where <storage> and
+# <math> stand for the element's types. What each kernel does is said at the head of its generator.
 set(HALINE_KERNELS
-    "moments_small|moments|chunk=64"
-    "moments_large|moments|chunk=128"
-    "coefficients|coefficients|"
-    "apply|apply|"
-    "wide_across|wide|lanes=1"
-    "wide_along|wide|lanes=16"
+    "pivot|pivot|S|samples.type=<storage>"
+    "moments_small|moments|S|chunk=64|x.type=<storage>"
+    "moments_large|moments|S|chunk=128|x.type=<storage>"
+    "coefficients|coefficients|M|scale.type=<math>|shift.type=<math>"
+    "apply|apply|S|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "wide_across|wide|S|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_along|wide|S|lanes=16|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "gradient_sums_small|gradient_sums|S|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
+    "gradient_sums_large|gradient_sums|S|chunk=128|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
+    "gradient_coefficients|gradient_coefficients|M|scale.type=<math>"
+    "gradient_apply|gradient_apply|S|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
+    "wide_gradient_across|wide_gradient|S|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_gradient_along|wide_gradient|S|lanes=16|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
 )

@@ -1,18 +1,19 @@
-// The statistics of a plane: every rounding that haline's sums make is written in this file, once.
+// The sums over a plane: every rounding that haline's statistics make is written in this file, once.
 // docs/numerics.md derives the error bound from these lines; a schedule may reorder loops, never a sum.
 //
-//   pivot        x0 + mean(x - x0) over up to 32 runs of 16 elements spread over the plane: near the mean, and
-//                exactly the constant of a constant plane
-//   lane u       16 lanes; a chunk of K elements gives each lane K / 16 elements, added as a binary tree in float
-//   block        65,536 elements: the chunks' lane sums, added one after the other in double, then a tree over lanes
-//   plane        the blocks' sums, added one after the other in double (coefficients_generator.cpp)
+//   lane u    16 lanes; a chunk of K elements gives each lane K / 16 elements, added as a binary tree in float
+//   block     16,384 elements: the chunks' lane sums, added one after the other in double, then a tree over lanes
+//   plane     the blocks' sums, added one after the other in double (coefficients_generator.cpp)
 //
 // Where K does not divide S, the last chunk is the plane's last K elements, those already counted replaced by zero:
 // full vectors everywhere, and an order that depends on S alone.
+//
+// SPDX-License-Identifier: MIT
 #ifndef HALINE_GENERATORS_STATISTICS_H_
 #define HALINE_GENERATORS_STATISTICS_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,11 @@
 
 namespace haline {
 
+using Exprs = std::vector<Halide::Expr>;
+
 constexpr int kLanes = 16;
-constexpr int kMaxRuns = 32;
-constexpr int kTiny = 64;      // planes of fewer elements go to the wide kernel's one-lane form
-constexpr int kBlock = 65536;  // elements; runtime/plan.h has the same number (static_assert by a test)
+constexpr int kTiny = 64;      // planes of fewer elements go to the wide kernels' one-lane form
+constexpr int kBlock = 16384;  // elements; runtime/plan.h has the same numbers
 
 // ((v0 + v1) + (v2 + v3)) + ...: a binary tree over `count` (a power of two) values.
 inline Halide::Expr Tree(int count, const std::function<Halide::Expr(int)> &value, int first = 0) {
@@ -32,27 +34,26 @@ inline Halide::Expr Tree(int count, const std::function<Halide::Expr(int)> &valu
 }
 
 // f's values at `args`, whether it has one or several.
-inline std::vector<Halide::Expr> Values(const Halide::Func &f, const std::vector<Halide::Expr> &args) {
+inline Exprs Values(const Halide::Func &f, const Exprs &args) {
   if (f.outputs() == 1) return {f(args)};
-  std::vector<Halide::Expr> values;
+  Exprs values;
   for (int i = 0; i < f.outputs(); i++) values.push_back(f(args)[i]);
   return values;
 }
 
 // The sum over the lanes of `f`, whose first argument is the lane: f(u) + f(u + 8), then + 4, 2, 1.
-// `at` places the small intermediate Funcs, so that they are vectors and not a gather of scalars.
 struct LaneTree {
   std::vector<Halide::Func> levels;
 
   LaneTree(const Halide::Func &f, const std::string &name) {
     Halide::Func prev = f;
     const std::vector<Halide::Var> args = f.args();
-    std::vector<Halide::Expr> low(args.begin(), args.end());
+    const Exprs low(args.begin(), args.end());
     for (int width = kLanes / 2; width >= 1; width /= 2) {
       Halide::Func next(name + std::to_string(width));
-      std::vector<Halide::Expr> high = low;
+      Exprs high = low;
       high[0] = low[0] + width;
-      std::vector<Halide::Expr> sums = Values(prev, low);
+      Exprs sums = Values(prev, low);
       for (size_t i = 0; i < sums.size(); i++) sums[i] += Values(prev, high)[i];
       next(args) = Halide::Tuple(sums);
       levels.push_back(next);
@@ -60,9 +61,13 @@ struct LaneTree {
     }
   }
 
-  Halide::Func result() const { return levels.back(); }
+  // The sums, at the arguments after the lane.
+  Exprs Total(Exprs at) const {
+    at.insert(at.begin(), 0);
+    return Values(levels.back(), at);
+  }
 
-  void schedule(const Halide::LoopLevel &at) {
+  void Schedule(const Halide::LoopLevel &at) {
     int width = kLanes;
     for (Halide::Func &level : levels) {
       width /= 2;
@@ -71,6 +76,71 @@ struct LaneTree {
       if (width > 1) level.vectorize(u, width);
     }
   }
+};
+
+// The sums of several terms over the blocks of planes. A term is a function of the element's index s; `terms(s)` lists
+// those of one element, in float (in double for float64 tensors).
+class BlockSums {
+ public:
+  using Terms = std::function<Exprs(Halide::Expr s)>;
+
+  // Total(b, c, n) are the sums of `terms` over block b. `size` is the number of elements of a plane, >= `chunk`.
+  BlockSums(const Terms &terms, const Halide::Expr &size, int chunk, Halide::Var b, Halide::Var c, Halide::Var n)
+      : at_{u_, b, c, n} {
+    using namespace Halide;
+    const Expr full = size / chunk;  // whole chunks
+    const int chunks_per_block = kBlock / chunk;
+    const size_t count = terms(0).size();
+    lanes_(at_) = Tuple(Exprs(count, cast<double>(0)));
+
+    k_ = RDom(0, chunks_per_block, "k");
+    k_.where(b * chunks_per_block + k_ < full);
+    // Bounds inference does not see that through the blocks' loop.
+    const Expr index = unsafe_promise_clamped(b * chunks_per_block + k_, 0, full - 1);
+    Add(count, chunk, [&](int i) { return terms(index * chunk + i * kLanes + u_); });
+
+    // The tail chunk belongs to the last block.
+    tail_ = RDom(0, 1, "tail");
+    tail_.where(size % chunk != 0 && b == (full - 1) / chunks_per_block);
+    Add(count, chunk, [&](int i) {
+      const Expr s = size - chunk + tail_ + i * kLanes + u_;
+      Exprs values = terms(s);
+      for (Expr &e : values) e = select(s < full * chunk, cast(e.type(), 0), e);
+      return values;
+    });
+    tree_ = std::make_unique<LaneTree>(lanes_, "lane_tree");
+  }
+
+  Exprs Total(const Halide::Var &b, const Halide::Var &c, const Halide::Var &n) const { return tree_->Total({b, c, n}); }
+
+  // Vectors along the lanes; all of it inside the loop `at`.
+  void Schedule(const Halide::LoopLevel &at, int vector) {
+    lanes_.compute_at(at).bound(u_, 0, kLanes).vectorize(u_, vector).unroll(u_);
+    lanes_.update(0).reorder(u_, k_[0]).vectorize(u_, vector).unroll(u_);
+    lanes_.update(1).reorder(u_, tail_[0]).vectorize(u_, vector).unroll(u_);
+    tree_->Schedule(at);
+  }
+
+  // A version of its own for calls where `condition` holds. After Schedule.
+  void Specialize(const Halide::Expr &condition) {
+    for (int i : {0, 1}) lanes_.update(i).specialize(condition);
+  }
+
+ private:
+  // One chunk more: a tree over its vectors in the terms' type, then onto the lanes in double.
+  void Add(size_t count, int chunk, const std::function<Exprs(int)> &vector) {
+    Exprs sums = Values(lanes_, at_);
+    for (size_t t = 0; t < count; t++) {
+      sums[t] += Halide::cast<double>(Tree(chunk / kLanes, [&](int i) { return vector(i)[t]; }));
+    }
+    lanes_(at_) = Halide::Tuple(sums);
+  }
+
+  Halide::Var u_{"u"};
+  Exprs at_;
+  Halide::RDom k_, tail_;
+  Halide::Func lanes_{"lanes"};
+  std::unique_ptr<LaneTree> tree_;
 };
 
 }  // namespace haline

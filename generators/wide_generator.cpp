@@ -1,58 +1,82 @@
 // Instance norm of whole planes in double: right for every finite input, and for every plane of at least one element.
 //
-//   mean = x0 + sum(x - x0) / S      var = (sum(e^2) - sum(e)^2 / S) / S with e = x - mean
-//   y = (x - mean) * (scale * rstd) + shift, rounded once
+//   mean = x0 + sum(x - x0) / S       e = x - mean      m = sum(e) / S: what the mean's rounding left
+//   var = sum(e^2) / S - m^2          y = act((e - m) * (scale * rstd) + shift + residual), rounded once
 //
-// Serves two kinds of planes: the tiny ones (`lanes` = 1: one sum, in order; vectors run across planes) and those
-// that float sums can't do justice (`lanes` = 16; vectors run along the plane).
-#include "statistics.h"
+// Serves the tiny planes (`lanes` = 1) and those that float sums can't do justice (`lanes` = 16): see wide.h.
+#include "activation.h"
+#include "wide.h"
 
 namespace haline {
 using namespace Halide;
 
 class Wide : public Generator<Wide> {
  public:
+  GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
 
-  Input<Buffer<float, 3>> x{"x"};          // (s, c, n), s contiguous; lanes = 16: at least 16 elements
-  Input<Buffer<float, 2>> scale{"scale"};  // (c, n)
-  Input<Buffer<float, 2>> shift{"shift"};  // (c, n)
+  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), s contiguous; lanes = 16: at least 16 elements
+  Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
+  Input<Buffer<void, 2>> scale{"scale"};        // (c, n)
+  Input<Buffer<void, 2>> shift{"shift"};        // (c, n)
+  Input<bool> has_residual{"has_residual"};
+  Input<double> slope{"slope"};  // of the activation below 0; 1: none
   Input<double> eps{"eps"};
-  Output<Buffer<float, 3>> y{"y"};          // (s, c, n), s contiguous; may be x
-  Output<Buffer<float, 3>> stats{"stats"};  // (c, {mean, rstd}, n); c and its extent are those of y
+  Output<Buffer<void, 3>> y{"y"};            // (s, c, n), s contiguous; may be x or residual
+  Output<Buffer<double, 3>> stats{"stats"};  // (c, {mean, var, rstd}, n); c and its extent are those of y
 
   void generate() {
+    const bool rescaled = element == Element::kF64;
     const Expr size = x.dim(0).extent();
     const Expr count = cast<double>(size);
+    const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     // Planes past the last one, in the last vector, repeat it.
     const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
-    xt(c, s, n) = x(s, padded(c, x.dim(1).max()), n);
-    const auto value = [this](const Expr &i) { return cast<double>(xt(c, i, n)); };
-    const auto of_plane = [&](Input<Buffer<float, 2>> &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
+    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
+
+    staged(c, s, n) = x(s, padded(c, x.dim(1).max()), n);
+    const auto raw = [&](const Expr &i) { return load(staged(c, i, n)); };
+    Expr factor = cast<double>(1);
+    if (rescaled) {
+      plane_scale = std::make_unique<PlaneScale>(raw, size, c, n);
+      factor = plane_scale->factor;
+    }
+    const auto value = [&](const Expr &i) { return rescaled ? raw(i) * factor : raw(i); };
 
     const Expr first = value(0);
-    Sum(difference, size, [&](const Expr &i) { return std::vector<Expr>{value(i) - first}; });
-    mean(c, n) = first + Total(difference, difference_tree)[0] / count;
-    Sum(squares, size, [&](const Expr &i) {
-      const Expr e = value(i) - mean(c, n);
-      return std::vector<Expr>{e, e * e};
-    });
-    const std::vector<Expr> total = Total(squares, squares_tree);
-    const Expr var = max((total[1] - total[0] * total[0] / count) / count, 0);
-    const Expr rstd = select(var + eps == 0, 0, 1 / sqrt(var + eps));
-    normal(c, n) = Tuple(mean(c, n), of_plane(scale) * rstd, of_plane(shift), rstd);
+    const bool compensated = rescaled && lanes > 1;
+    offsets = std::make_unique<PlaneSum>(
+        "offsets", [&](const Expr &i) { return Exprs{value(i) - first}; }, size, lanes, compensated, c, n);
+    mean(c, n) = first + offsets->Total(c, n)[0] / count;
+    squares = std::make_unique<PlaneSum>(
+        "squares",
+        [&](const Expr &i) {
+          const Expr e = value(i) - mean(c, n);
+          return Exprs{e, e * e};
+        },
+        size, lanes, compensated, c, n);
+    const Exprs total = squares->Total(c, n);
+    const Expr rest = total[0] / count;
+    const Expr var = max(total[1] / count - rest * rest, 0);
+    const Expr scaled_eps = rescaled ? eps * factor * factor : Expr(eps);
+    const Expr rstd = select(var + scaled_eps == 0, 0, 1 / sqrt(var + scaled_eps));
+    normal(c, n) = Tuple(mean(c, n), rest, of_plane(scale) * rstd, of_plane(shift), (mean(c, n) + rest) / factor,
+                         var / factor / factor, rstd * factor);
 
-    const Expr result = (value(s) - normal(c, n)[0]) * normal(c, n)[1] + normal(c, n)[2];
-    y(s, c, n) = OneNan(cast<float>(result));
-    stats(c, which, n) = OneNan(cast<float>(mux(which, {normal(c, n)[0], normal(c, n)[3]})));
+    const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
+    staged_residual(c, s, n) = residual(s, padded(c, residual.dim(1).max()), n);
+    const Expr z = select(has_residual, norm + load(staged_residual(c, s, n)), norm);
+    y(s, c, n) = Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
+    stats(c, which, n) = OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]}));
   }
 
   void schedule() {
     stats.dim(0).set_bounds(y.dim(1).min(), y.dim(1).extent());
-    stats.dim(1).set_bounds(0, 2);
+    stats.dim(1).set_bounds(0, 3);
     stats.dim(2).set_bounds(y.dim(2).min(), y.dim(2).extent());
-    stats.bound(which, 0, 2);
+    stats.bound(which, 0, 3);
     x.dim(0).set_min(0);
+    residual.dim(0).set_min(0);
     y.dim(0).set_min(0);
     y.dim(1).set_min(0);
     if (lanes == 1) {
@@ -63,44 +87,20 @@ class Wide : public Generator<Wide> {
   }
 
  private:
-  // f(u, c, n), or f(c, n) with one lane, = the sum of term(i) over i < size.
-  void Sum(Func &f, const Expr &size, const std::function<std::vector<Expr>(Expr)> &term) {
-    std::vector<Expr> at = {c, n};
-    if (lanes > 1) at.insert(at.begin(), u);
-    f(at) = Tuple(std::vector<Expr>(term(0).size(), cast<double>(0)));
-    const auto add = [&](const std::vector<Expr> &terms, const Expr &counts) {
-      std::vector<Expr> sums = Values(f, at);
-      for (size_t k = 0; k < sums.size(); k++) {
-        sums[k] += counts.defined() ? select(counts, terms[k], cast<double>(0)) : terms[k];
-      }
-      f(at) = Tuple(sums);
-    };
-    const Expr whole = size / lanes * lanes;
-    RDom r(0, size / lanes, "r");
-    add(term(lanes == 1 ? Expr(r) : r * lanes + u), Expr());
-    if (lanes == 1) return;
-    RDom tail(0, 1, "tail");  // the last elements, those already counted replaced by zero
-    tail.where(whole < size);
-    const Expr i = size - lanes + tail + u;
-    add(term(i), i >= whole);
-  }
-
-  std::vector<Expr> Total(Func &f, std::unique_ptr<LaneTree> &tree) {
-    if (lanes == 1) return Values(f, {c, n});
-    tree = std::make_unique<LaneTree>(f, f.name() + "_tree");
-    return Values(tree->result(), {0, c, n});
-  }
-
-  // x86 and ARM make different NaNs, and pass on those they are given.
-  static Expr OneNan(const Expr &e) { return select(e == e, e, reinterpret<float>(Expr(0x7fc00000u))); }
+  // Rounded once: 16-bit results come from the double itself.
+  Type ResultType() const { return element == Element::kF32 ? Float(32) : Float(64); }
 
   void ScheduleAcrossPlanes() {
     const int vector = natural_vector_size<float>();
+    Var co("co"), ci("ci");
     y.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, s, co, n).vectorize(ci);
     stats.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, which, co, n).vectorize(ci).unroll(which);
+    y.specialize(!has_residual);
     stats.compute_with(y, co);
-    xt.bound_storage(c, vector).bound_storage(s, kTiny).bound_storage(n, 1);  // on the stack
-    for (Func f : {xt, difference, mean, squares, normal}) {
+    staged.bound_storage(c, vector).bound_storage(s, kTiny).bound_storage(n, 1);  // on the stack
+    std::vector<Func> funcs = {staged, offsets->sum, mean, squares->sum, normal};
+    if (plane_scale) funcs.push_back(plane_scale->peak);
+    for (Func f : funcs) {
       f.compute_at(y, co).align_bounds(c, vector).vectorize(c, vector);
       if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c, vector);
     }
@@ -113,17 +113,15 @@ class Wide : public Generator<Wide> {
     stats.compute_with(y, c);
     mean.compute_at(y, c);
     normal.compute_at(y, c);
-    for (Func f : {difference, squares}) {
-      f.compute_at(y, c).bound(u, 0, kLanes).vectorize(u, vector).unroll(u);
-      for (int i : {0, 1}) f.update(i).reorder(u, f.rvars(i)[0]).vectorize(u, vector).unroll(u);
-    }
-    difference_tree->schedule(LoopLevel(y, c));
-    squares_tree->schedule(LoopLevel(y, c));
+    if (plane_scale) plane_scale->peak.compute_at(y, c);
+    offsets->ScheduleAlongPlane(LoopLevel(y, c), vector);
+    squares->ScheduleAlongPlane(LoopLevel(y, c), vector);
   }
 
-  Var s{"s"}, c{"c"}, n{"n"}, u{"u"}, which{"which"}, co{"co"}, ci{"ci"};
-  Func xt{"xt"}, difference{"difference"}, mean{"mean"}, squares{"squares"}, normal{"normal"};
-  std::unique_ptr<LaneTree> difference_tree, squares_tree;
+  Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
+  Func staged{"staged"}, staged_residual{"staged_residual"}, mean{"mean"}, normal{"normal"};
+  std::unique_ptr<PlaneScale> plane_scale;
+  std::unique_ptr<PlaneSum> offsets, squares;
 };
 
 }  // namespace haline

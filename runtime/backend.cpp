@@ -117,7 +117,7 @@ haline_status haline_backend_at(int32_t index, haline_backend *out) {
   const Description &backend = kBackends[index];
   const KernelSet *kernels = Built(backend.name);
   out->name = backend.name;
-  out->target = kernels ? kernels->apply.metadata()->target : "";
+  out->target = kernels ? kernels->elements[0].apply.metadata()->target : "";
   out->built = kernels != nullptr;
   out->reason = WhyNot(backend);
   out->runs_here = !*out->reason;

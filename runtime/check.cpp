@@ -1,159 +1,315 @@
 #include "check.h"
 
 #include <cmath>
-#include <cstdio>
+#include <cstddef>
 #include <cstring>
 #include <initializer_list>
 #include <limits>
 
 #include "error.h"
+#include "tensor.h"
+
+#define HALINE_TRY(call) \
+  if (const haline_status status_ = (call); status_ != HALINE_OK) return status_
 
 namespace haline {
 namespace {
 
-// "[2, 3, 4]", cut short after a few hundred characters.
-struct ShapeText {
-  char text[256];
-
-  explicit ShapeText(const haline_tensor &t) {
-    size_t used = 0;
-    const auto put = [&](const char *format, auto... values) {
-      if (used < sizeof(text)) used += std::snprintf(text + used, sizeof(text) - used, format, values...);
-    };
-    put("[");
-    for (int i = 0; i < t.ndim; i++) put(i ? ", %lld" : "%lld", static_cast<long long>(t.shape[i]));
-    put("]");
-  }
+struct Named {
+  const char *name;
+  const haline_tensor *tensor;
 };
 
-const char *DTypeName(haline_dtype dtype, char (&text)[32]) {
-  const char *code = dtype.code == HALINE_FLOAT  ? "float"
-                     : dtype.code == HALINE_INT  ? "int"
-                     : dtype.code == HALINE_UINT ? "uint"
-                                                 : "type code ";
-  if (code[0] == 't') {
-    std::snprintf(text, sizeof(text), "%s%d with %d bits", code, dtype.code, dtype.bits);
-  } else {
-    std::snprintf(text, sizeof(text), dtype.lanes == 1 ? "%s%d" : "%s%dx%d", code, dtype.bits, dtype.lanes);
-  }
-  return text;
+haline_status SameShape(const Named &a, const haline_tensor &x) {
+  const haline_tensor &t = *a.tensor;
+  if (t.ndim == x.ndim && std::memcmp(t.shape, x.shape, x.ndim * sizeof(int64_t)) == 0) return HALINE_OK;
+  return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, %s (the shape of x) wanted", a.name, ShapeText(t).text,
+              ShapeText(x).text);
 }
 
-// The shape, device and type of one tensor. The number of elements goes to `count`.
-haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count) {
-  if (!t) return Fail(HALINE_INVALID_ARGUMENT, "%s: null found, a tensor wanted", name);
-  if (t->device.type != HALINE_CPU) {
-    return Fail(HALINE_UNSUPPORTED, "%s: device type %d found, %d (CPU) wanted", name, t->device.type, HALINE_CPU);
-  }
-  if (t->dtype.code != HALINE_FLOAT || t->dtype.bits != 32 || t->dtype.lanes != 1) {
-    char text[32];
-    return Fail(HALINE_UNSUPPORTED, "%s: %s elements found, float32 wanted", name, DTypeName(t->dtype, text));
-  }
-  if (t->ndim < 0 || (t->ndim > 0 && !t->shape)) {
-    return Fail(HALINE_INVALID_ARGUMENT, "%s: %d dimensions and %s shape found, a shape wanted", name, t->ndim,
-                t->shape ? "a" : "a null");
-  }
-  *count = 1;
-  bool empty = false;
-  for (int i = 0; i < t->ndim; i++) {
-    if (t->shape[i] < 0)
-      return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, extents of 0 and up wanted", name, ShapeText(*t).text);
-    empty = empty || t->shape[i] == 0;
-  }
-  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / static_cast<int64_t>(sizeof(float));
-  for (int i = 0; i < t->ndim && !empty; i++) {
-    if (*count > kMost / t->shape[i]) {
-      return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, which no memory can hold", name, ShapeText(*t).text);
-    }
-    *count *= t->shape[i];
-  }
-  if (empty) *count = 0;
-  if (*count > 0 && !t->data) {
-    return Fail(HALINE_INVALID_ARGUMENT, "%s: null data found, %lld elements wanted", name,
-                static_cast<long long>(*count));
-  }
-  if (t->byte_offset % sizeof(float) != 0 || reinterpret_cast<uintptr_t>(t->data) % sizeof(float) != 0) {
-    return Fail(HALINE_INVALID_ARGUMENT, "%s: data that is not aligned to 4 bytes found, aligned float32 wanted", name);
-  }
-  // Strides of dimensions with one element don't matter.
-  int64_t stride = 1;
-  for (int i = t->ndim - 1; i >= 0 && t->strides && *count > 0; i--) {
-    if (t->shape[i] != 1 && t->strides[i] != stride) {
-      return Fail(HALINE_UNSUPPORTED,
-                  "%s: stride %lld in dimension %d of shape %s found, %lld (contiguous) wanted: copy it first", name,
-                  static_cast<long long>(t->strides[i]), i, ShapeText(*t).text, static_cast<long long>(stride));
-    }
-    stride *= t->shape[i];
-  }
-  return HALINE_OK;
-}
-
-float *Data(const haline_tensor &t) { return reinterpret_cast<float *>(static_cast<char *>(t.data) + t.byte_offset); }
-
-haline_status CheckPerChannel(const char *name, const haline_tensor *t, int64_t channels, const float **data) {
-  if (!t) return HALINE_OK;
+// One of the large tensors beside x: the same shape and type.
+haline_status CheckLike(const Named &a, const haline_tensor &x, const Problem &problem, Array *array) {
   int64_t count;
-  const haline_status status = CheckTensor(name, t, &count);
-  if (status != HALINE_OK) return status;
-  if (t->ndim != 1 || t->shape[0] != channels) {
-    return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, [%lld] (the channels of x) wanted", name,
-                ShapeText(*t).text, static_cast<long long>(channels));
+  Element element;
+  HALINE_TRY(CheckTensor(a.name, a.tensor, &count));
+  HALINE_TRY(GetElement(a.name, *a.tensor, &element));
+  if (element != problem.element) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: %s elements found, %s (the type of x) wanted", a.name, Name(element),
+                Name(problem.element));
   }
-  *data = Data(*t);
+  HALINE_TRY(SameShape(a, x));
+  return ToArray(a.name, *a.tensor, problem.lengths != nullptr, array);
+}
+
+// x itself, and what it says of the problem.
+haline_status CheckX(const haline_tensor *x, const haline_tensor *lengths, Problem *problem) {
+  int64_t count;
+  HALINE_TRY(CheckTensor("x", x, &count));
+  HALINE_TRY(GetElement("x", *x, &problem->element));
+  if (x->ndim < 2) return Fail(HALINE_INVALID_ARGUMENT, "x: rank %d found, 2 and up wanted: [N, C, *]", x->ndim);
+  problem->batch = x->shape[0];
+  problem->channels = x->shape[1];
+  int64_t size = 1;
+  for (int i = 2; i < x->ndim; i++) {
+    if (x->shape[i] == 0) size = 0;
+  }
+  for (int i = 2; i < x->ndim && size > 0; i++) {
+    if (x->shape[i] > std::numeric_limits<int32_t>::max() / size) {
+      return Fail(HALINE_UNSUPPORTED, "x: planes of shape %s found, at most 2147483647 elements wanted",
+                  ShapeText(x->shape + 2, x->ndim - 2).text);
+    }
+    size *= x->shape[i];
+  }
+  problem->extent = x->ndim > 2 ? x->shape[x->ndim - 1] : 1;
+  problem->rows = problem->extent > 0 ? size / problem->extent : 0;
+  if (lengths) {
+    HALINE_TRY(CheckTensor("lengths", lengths, &count));
+    if (lengths->dtype.code != HALINE_INT || (lengths->dtype.bits != 32 && lengths->dtype.bits != 64) ||
+        lengths->dtype.lanes != 1) {
+      return Fail(HALINE_UNSUPPORTED, "lengths: type code %d with %d bits found, int32 or int64 wanted",
+                  lengths->dtype.code, lengths->dtype.bits);
+    }
+    if (lengths->ndim != 1 || lengths->shape[0] != problem->batch) {
+      return Fail(HALINE_INVALID_ARGUMENT, "lengths: shape %s found, [%lld] (the samples of x) wanted",
+                  ShapeText(*lengths).text, static_cast<long long>(problem->batch));
+    }
+    if (x->ndim < 3) return Fail(HALINE_INVALID_ARGUMENT, "lengths: x of rank 2 found, 3 and up wanted: [N, C, *, T]");
+    static const char none = 0;
+    problem->lengths = count > 0 ? static_cast<char *>(lengths->data) + lengths->byte_offset : &none;
+    problem->lengths_bits = lengths->dtype.bits;
+    problem->lengths_stride = Stride(*lengths, 0);
+    for (int64_t n = 0; n < problem->batch; n++) {
+      if (problem->length(n) >= 0 && problem->length(n) <= problem->extent) continue;
+      return Fail(HALINE_INVALID_ARGUMENT, "lengths: %lld found at %lld, 0 to %lld (the last extent of x) wanted",
+                  static_cast<long long>(problem->length(n)), static_cast<long long>(n),
+                  static_cast<long long>(problem->extent));
+    }
+  }
+  return ToArray("x", *x, lengths != nullptr, &problem->x);
+}
+
+enum Shapes { kChannels = 1, kPlanes = 2 };
+enum Types { kParameters, kStatistics };
+
+// scale, mean and the like; null is left alone.
+haline_status CheckPerPlane(const Named &a, int shapes, Types types, const Problem &problem, PerPlane *values) {
+  if (!a.tensor) return HALINE_OK;
+  const haline_tensor &t = *a.tensor;
+  int64_t count;
+  HALINE_TRY(CheckTensor(a.name, &t, &count));
+  HALINE_TRY(GetElement(a.name, t, &values->element));
+  if (types == kParameters && values->element != MathElement(problem.element) && values->element != problem.element) {
+    const Element math = MathElement(problem.element);
+    return Fail(HALINE_UNSUPPORTED, "%s: %s elements found, %s%s%s wanted, as x has %s", a.name, Name(values->element),
+                Name(math), math == problem.element ? "" : " or ", math == problem.element ? "" : Name(problem.element),
+                Name(problem.element));
+  }
+  if (types == kStatistics && values->element != Element::kF32 && values->element != Element::kF64) {
+    return Fail(HALINE_UNSUPPORTED, "%s: %s elements found, float32 or float64 wanted", a.name, Name(values->element));
+  }
+  const long long n = problem.batch, c = problem.channels;
+  values->data = count > 0 ? static_cast<char *>(t.data) + t.byte_offset : nullptr;
+  if ((shapes & kChannels) && t.ndim == 1 && t.shape[0] == c) {
+    values->n_stride = 0;
+    values->c_stride = Stride(t, 0);
+    return HALINE_OK;
+  }
+  if ((shapes & kPlanes) && t.ndim == 2 && t.shape[0] == n && t.shape[1] == c) {
+    // One sample's stride does not matter, but must not read as "by channel".
+    values->n_stride = n == 1 ? (c > 1 ? c : 1) : Stride(t, 0);
+    values->c_stride = Stride(t, 1);
+    return HALINE_OK;
+  }
+  if (shapes == kChannels) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, [%lld] (the channels of x) wanted", a.name,
+                ShapeText(t).text, c);
+  }
+  return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, %s%.0lld%s[%lld, %lld] (the %schannels of x) wanted", a.name,
+              ShapeText(t).text, shapes & kChannels ? "[" : "", shapes & kChannels ? c : 0,
+              shapes & kChannels ? "] or " : "", n, c, "samples and ");
+}
+
+// No result may share memory with another tensor of the call, but for those pairs that are allowed to be the same.
+haline_status CheckMemory(std::initializer_list<Named> inputs, std::initializer_list<Named> outputs,
+                          std::initializer_list<std::pair<const haline_tensor *, const haline_tensor *>> allowed) {
+  const auto check = [&](const Named &out, const Named &other) {
+    if (!other.tensor || !MemoryOf(*out.tensor).Overlaps(MemoryOf(*other.tensor))) return HALINE_OK;
+    for (const auto &pair : allowed) {
+      if (pair.first != out.tensor || pair.second != other.tensor) continue;
+      if (SameMemory(*out.tensor, *other.tensor)) return HALINE_OK;
+      return Fail(HALINE_INVALID_ARGUMENT, "%s: memory that overlaps %s in part found, %s itself or none of it wanted",
+                  out.name, other.name, other.name);
+    }
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: memory that overlaps %s found, memory of its own wanted", out.name,
+                other.name);
+  };
+  for (const Named *out = outputs.begin(); out != outputs.end(); out++) {
+    if (!out->tensor) continue;
+    if (RepeatsItself(*out->tensor)) {
+      return Fail(HALINE_INVALID_ARGUMENT, "%s: a stride of 0 found, a place for each element wanted", out->name);
+    }
+    for (const Named &in : inputs) HALINE_TRY(check(*out, in));
+    for (const Named *other = outputs.begin(); other != out; other++) HALINE_TRY(check(*out, *other));
+  }
   return HALINE_OK;
 }
 
-bool Overlap(const float *a, int64_t a_count, const float *b, int64_t b_count) {
-  const auto begin_a = reinterpret_cast<uintptr_t>(a), begin_b = reinterpret_cast<uintptr_t>(b);
-  return begin_a < begin_b + b_count * sizeof(float) && begin_b < begin_a + a_count * sizeof(float);
+// The caller's options as this version has them: what an older header did not know is at its default.
+haline_status GetOptions(const haline_options *given, haline_options *options, Problem *problem) {
+  *options = HALINE_OPTIONS_INIT;
+  if (given) {
+    constexpr size_t kFirst = offsetof(haline_options, activation);  // the size that version 0.1 had
+    if (given->size < kFirst) {
+      return Fail(HALINE_INVALID_ARGUMENT, "options: size %zu found, at least %zu wanted: use HALINE_OPTIONS_INIT",
+                  given->size, kFirst);
+    }
+    std::memcpy(options, given, given->size < sizeof(*options) ? given->size : sizeof(*options));
+  }
+  const haline_options &o = *options;
+  if (!(o.eps >= 0) || std::isinf(o.eps)) {
+    return Fail(HALINE_INVALID_ARGUMENT, "eps: %g found, a finite number of 0 and up wanted", o.eps);
+  }
+  if (!(o.momentum >= 0 && o.momentum <= 1)) {
+    return Fail(HALINE_INVALID_ARGUMENT, "momentum: %g found, 0 to 1 wanted", o.momentum);
+  }
+  switch (o.activation) {
+    case HALINE_NO_ACTIVATION: problem->slope = 1; break;
+    case HALINE_RELU: problem->slope = 0; break;
+    case HALINE_LEAKY_RELU:
+      if (!std::isfinite(o.negative_slope)) {
+        return Fail(HALINE_INVALID_ARGUMENT, "negative_slope: %g found, a finite number wanted", o.negative_slope);
+      }
+      problem->slope = o.negative_slope;
+      break;
+    default:
+      return Fail(HALINE_INVALID_ARGUMENT, "activation: %d found, HALINE_NO_ACTIVATION, HALINE_RELU or "
+                  "HALINE_LEAKY_RELU wanted", static_cast<int>(o.activation));
+  }
+  problem->eps = o.eps;
+  problem->momentum = o.momentum;
+  problem->backend = o.backend;
+  return HALINE_OK;
 }
 
 }  // namespace
 
-haline_status Check(const haline_tensor *x, const haline_tensor *scale, const haline_tensor *shift,
-                    const haline_tensor *y, const haline_options *options, Problem *problem) {
-  int64_t x_count, y_count;
-  haline_status status = CheckTensor("x", x, &x_count);
-  if (status == HALINE_OK) status = CheckTensor("y", y, &y_count);
-  if (status != HALINE_OK) return status;
-  if (x->ndim < 2) {
-    return Fail(HALINE_INVALID_ARGUMENT, "x: rank %d found, 2 and up wanted: [N, C, *]", x->ndim);
+haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, const haline_tensor *shift,
+                           const haline_tensor *y, const haline_options *options, Problem *problem) {
+  haline_options o;
+  HALINE_TRY(GetOptions(options, &o, problem));
+  HALINE_TRY(CheckX(x, o.lengths, problem));
+  HALINE_TRY(CheckLike({"y", y}, *x, *problem, &problem->y));
+  if (o.residual) HALINE_TRY(CheckLike({"residual", o.residual}, *x, *problem, &problem->residual));
+  HALINE_TRY(CheckPerPlane({"scale", scale}, kChannels | kPlanes, kParameters, *problem, &problem->scale));
+  HALINE_TRY(CheckPerPlane({"shift", shift}, kChannels | kPlanes, kParameters, *problem, &problem->shift));
+  if (o.given_mean || o.given_rstd || o.given_variance) {
+    if (!o.given_mean || !o.given_rstd == !o.given_variance) {
+      return Fail(HALINE_INVALID_ARGUMENT, "given_mean: %s found with %s, given_mean and one of given_rstd and "
+                  "given_variance wanted", o.given_mean ? "a tensor" : "null",
+                  o.given_rstd && o.given_variance ? "both others" : o.given_mean ? "neither other" : "another");
+    }
+    if (o.mean || o.rstd || o.running_mean || o.running_variance) {
+      return Fail(HALINE_INVALID_ARGUMENT, "given_mean: statistics given and asked for found, one of them wanted");
+    }
+    problem->given = true;
+    HALINE_TRY(CheckPerPlane({"given_mean", o.given_mean}, kChannels | kPlanes, kStatistics, *problem, &problem->mean));
+    HALINE_TRY(CheckPerPlane({"given_rstd", o.given_rstd}, kChannels | kPlanes, kStatistics, *problem, &problem->rstd));
+    HALINE_TRY(CheckPerPlane({"given_variance", o.given_variance}, kChannels | kPlanes, kStatistics, *problem,
+                             &problem->variance));
+  } else {
+    HALINE_TRY(CheckPerPlane({"mean", o.mean}, kPlanes, kStatistics, *problem, &problem->mean));
+    HALINE_TRY(CheckPerPlane({"rstd", o.rstd}, kPlanes, kStatistics, *problem, &problem->rstd));
   }
-  if (y->ndim != x->ndim || std::memcmp(x->shape, y->shape, x->ndim * sizeof(int64_t)) != 0) {
-    return Fail(HALINE_INVALID_ARGUMENT, "y: shape %s found, %s (the shape of x) wanted", ShapeText(*y).text,
-                ShapeText(*x).text);
+  HALINE_TRY(CheckPerPlane({"running_mean", o.running_mean}, kChannels, kStatistics, *problem, &problem->running_mean));
+  HALINE_TRY(CheckPerPlane({"running_variance", o.running_variance}, kChannels, kStatistics, *problem,
+                           &problem->running_variance));
+  return CheckMemory({{"x", x}, {"scale", scale}, {"shift", shift}, {"residual", o.residual}, {"lengths", o.lengths},
+                      {"given_mean", o.given_mean}, {"given_rstd", o.given_rstd}, {"given_variance", o.given_variance}},
+                     {{"y", y}, {"mean", o.mean}, {"rstd", o.rstd}, {"running_mean", o.running_mean},
+                      {"running_variance", o.running_variance}},
+                     {{y, x}, {y, o.residual}});
+}
+
+haline_status CheckBackward(const haline_tensor *x, const haline_tensor *dy, const haline_tensor *scale,
+                            const haline_tensor *shift, const haline_tensor *mean, const haline_tensor *rstd,
+                            const haline_tensor *dx, const haline_tensor *dscale, const haline_tensor *dshift,
+                            const haline_options *options, Problem *problem) {
+  haline_options o;
+  HALINE_TRY(GetOptions(options, &o, problem));
+  HALINE_TRY(CheckX(x, o.lengths, problem));
+  HALINE_TRY(CheckLike({"dy", dy}, *x, *problem, &problem->dy));
+  if (o.residual) HALINE_TRY(CheckLike({"residual", o.residual}, *x, *problem, &problem->residual));
+  if (dx) HALINE_TRY(CheckLike({"dx", dx}, *x, *problem, &problem->dx));
+  if (o.dresidual) HALINE_TRY(CheckLike({"dresidual", o.dresidual}, *x, *problem, &problem->dresidual));
+  HALINE_TRY(CheckPerPlane({"scale", scale}, kChannels | kPlanes, kParameters, *problem, &problem->scale));
+  HALINE_TRY(CheckPerPlane({"shift", shift}, kChannels | kPlanes, kParameters, *problem, &problem->shift));
+  problem->frozen = o.frozen != 0;
+  const int shapes = problem->frozen ? kChannels | kPlanes : static_cast<int>(kPlanes);
+  for (const Named &a : {Named{"mean", mean}, Named{"rstd", rstd}}) {
+    if (!a.tensor) return Fail(HALINE_INVALID_ARGUMENT, "%s: null found, a tensor wanted", a.name);
   }
-  problem->batch = x->shape[0];
-  problem->channels = x->shape[1];
-  problem->size = x_count == 0 ? 0 : x_count / (problem->batch * problem->channels);
-  if (problem->size > std::numeric_limits<int32_t>::max()) {
-    return Fail(HALINE_UNSUPPORTED, "x: planes of %lld elements found, at most 2147483647 wanted",
-                static_cast<long long>(problem->size));
-  }
-  problem->x = Data(*x);
-  problem->y = Data(*y);
-  if (problem->x != problem->y && Overlap(problem->x, x_count, problem->y, y_count)) {
-    return Fail(HALINE_INVALID_ARGUMENT, "y: memory that overlaps x in part found, x itself or none of it wanted");
-  }
-  status = CheckPerChannel("scale", scale, problem->channels, &problem->scale);
-  if (status == HALINE_OK) status = CheckPerChannel("shift", shift, problem->channels, &problem->shift);
-  if (status != HALINE_OK) return status;
-  for (const float *f : {problem->scale, problem->shift}) {
-    if (f && Overlap(f, problem->channels, problem->y, y_count)) {
-      return Fail(HALINE_INVALID_ARGUMENT, "y: memory that overlaps %s found, memory of its own wanted",
-                  f == problem->scale ? "scale" : "shift");
+  HALINE_TRY(CheckPerPlane({"mean", mean}, shapes, kStatistics, *problem, &problem->mean));
+  HALINE_TRY(CheckPerPlane({"rstd", rstd}, shapes, kStatistics, *problem, &problem->rstd));
+  HALINE_TRY(CheckPerPlane({"dscale", dscale}, kChannels | kPlanes, kParameters, *problem, &problem->dscale));
+  HALINE_TRY(CheckPerPlane({"dshift", dshift}, kChannels | kPlanes, kParameters, *problem, &problem->dshift));
+  return CheckMemory({{"x", x}, {"dy", dy}, {"scale", scale}, {"shift", shift}, {"residual", o.residual},
+                      {"lengths", o.lengths}, {"mean", mean}, {"rstd", rstd}},
+                     {{"dx", dx}, {"dresidual", o.dresidual}, {"dscale", dscale}, {"dshift", dshift}},
+                     {{dx, x}, {dx, dy}});
+}
+
+haline_status CheckMoments(const haline_tensor *x, const haline_tensor *mean, const haline_tensor *m2,
+                           const haline_options *options, Problem *problem) {
+  haline_options o;
+  HALINE_TRY(GetOptions(options, &o, problem));
+  HALINE_TRY(CheckX(x, nullptr, problem));
+  for (const Named &a : {Named{"mean", mean}, Named{"m2", m2}}) {
+    if (!a.tensor) return Fail(HALINE_INVALID_ARGUMENT, "%s: null found, a tensor wanted", a.name);
+    PerPlane *const values = a.tensor == mean ? &problem->mean : &problem->m2;
+    HALINE_TRY(CheckPerPlane(a, kPlanes, kStatistics, *problem, values));
+    if (values->element != Element::kF64) {
+      return Fail(HALINE_UNSUPPORTED, "%s: float32 elements found, float64 wanted", a.name);
     }
   }
-  if (options) {
-    if (options->size < sizeof(haline_options)) {
-      return Fail(HALINE_INVALID_ARGUMENT, "options: size %zu found, at least %zu wanted: use HALINE_OPTIONS_INIT",
-                  options->size, sizeof(haline_options));
-    }
-    problem->eps = options->eps;
-    problem->backend = options->backend;
+  problem->slope = 1;
+  return CheckMemory({{"x", x}}, {{"mean", mean}, {"m2", m2}}, {});
+}
+
+haline_status CheckMerge(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
+                         const haline_tensor *const *m2s, const int64_t *count, const haline_tensor *mean,
+                         const haline_tensor *m2) {
+  if (tiles < 1 || !counts || !means || !m2s || !count) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: %s found, %s wanted",
+                tiles < 1 ? "tiles" : !counts ? "counts" : !means ? "means" : !m2s ? "m2s" : "count",
+                tiles < 1 ? "fewer than 1" : "null", tiles < 1 ? "1 and up" : "one entry for each tile");
   }
-  if (!(problem->eps >= 0) || std::isinf(problem->eps)) {
-    return Fail(HALINE_INVALID_ARGUMENT, "eps: %g found, a finite number of 0 and up wanted", problem->eps);
+  for (int32_t i = -1; i < tiles; i++) {
+    for (const Named &a : {Named{i < 0 ? "mean" : "means", i < 0 ? mean : means[i]},
+                           Named{i < 0 ? "m2" : "m2s", i < 0 ? m2 : m2s[i]}}) {
+      int64_t elements;
+      Element element;
+      HALINE_TRY(CheckTensor(a.name, a.tensor, &elements));
+      HALINE_TRY(GetElement(a.name, *a.tensor, &element));
+      if (element != Element::kF64) {
+        return Fail(HALINE_UNSUPPORTED, "%s: %s elements found, float64 wanted", a.name, Name(element));
+      }
+      if (a.tensor->ndim != mean->ndim || std::memcmp(a.tensor->shape, mean->shape, mean->ndim * sizeof(int64_t)) != 0) {
+        return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, %s (the shape of mean) wanted: moments of the same planes",
+                    a.name, ShapeText(*a.tensor).text, ShapeText(*mean).text);
+      }
+      for (int d = 0; d < a.tensor->ndim; d++) {
+        if (elements > 0 && a.tensor->shape[d] > 1) {
+          int64_t wanted = 1;
+          for (int j = a.tensor->ndim - 1; j > d; j--) wanted *= a.tensor->shape[j];
+          if (Stride(*a.tensor, d) != wanted) {
+            return Fail(HALINE_UNSUPPORTED, "%s: strides found, a contiguous tensor wanted", a.name);
+          }
+        }
+      }
+    }
+    if (i >= 0 && counts[i] < 0) {
+      return Fail(HALINE_INVALID_ARGUMENT, "counts: %lld found at %d, 0 and up wanted", static_cast<long long>(counts[i]), i);
+    }
   }
   return HALINE_OK;
 }

@@ -1,28 +1,27 @@
-// From the caller's tensors to a problem that is known to be sound, or to an error that names what is not.
+// From the caller's tensors and options to a problem that is known to be sound, or to an error.
 #ifndef HALINE_RUNTIME_CHECK_H_
 #define HALINE_RUNTIME_CHECK_H_
 
-#include <cstdint>
-
 #include "haline/haline.h"
+#include "problem.h"
 
 namespace haline {
 
-// N x C planes of S elements, each contiguous.
-struct Problem {
-  int64_t batch = 0, channels = 0, size = 0;
-  const float *x = nullptr;
-  float *y = nullptr;
-  const float *scale = nullptr;  // [C] or null
-  const float *shift = nullptr;  // [C] or null
-  double eps = 1e-5;
-  const char *backend = nullptr;
+haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, const haline_tensor *shift,
+                           const haline_tensor *y, const haline_options *options, Problem *problem);
 
-  int64_t planes() const { return batch * channels; }
-};
+haline_status CheckBackward(const haline_tensor *x, const haline_tensor *dy, const haline_tensor *scale,
+                            const haline_tensor *shift, const haline_tensor *mean, const haline_tensor *rstd,
+                            const haline_tensor *dx, const haline_tensor *dscale, const haline_tensor *dshift,
+                            const haline_options *options, Problem *problem);
 
-haline_status Check(const haline_tensor *x, const haline_tensor *scale, const haline_tensor *shift,
-                    const haline_tensor *y, const haline_options *options, Problem *problem);
+haline_status CheckMoments(const haline_tensor *x, const haline_tensor *mean, const haline_tensor *m2,
+                           const haline_options *options, Problem *problem);
+
+// Moments to merge: float64, of one shape, `mean` and `m2` among them.
+haline_status CheckMerge(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
+                         const haline_tensor *const *m2s, const int64_t *count, const haline_tensor *mean,
+                         const haline_tensor *m2);
 
 }  // namespace haline
 

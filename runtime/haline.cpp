@@ -3,8 +3,9 @@
 
 #include "backend.h"
 #include "check.h"
+#include "engine.h"
 #include "error.h"
-#include "execute.h"
+#include "merge.h"
 #include "plan.h"
 #include "threads.h"
 
@@ -15,23 +16,57 @@ namespace {
 
 thread_local const char *last_target = "";
 
+// What every call does once its arguments are checked.
+haline_status Run(const haline::Problem &problem,
+                  haline_status (*pass)(const haline::Problem &, const haline::Plan &, const haline::KernelSet &)) {
+  const haline::KernelSet *kernels = nullptr;
+  const haline_status chosen = haline::ChooseBackend(problem.backend, &kernels);
+  if (chosen != HALINE_OK) return chosen;
+  const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads());
+  const haline_status status = pass(problem, plan, *kernels);
+  if (status == HALINE_OK) {
+    const auto &used = kernels->elements[static_cast<int>(problem.element)];
+    last_target = problem.planes() == 0 || problem.size() == 0 ? ""
+                  : problem.dy.data                            ? used.gradient_apply.metadata()->target
+                                                               : used.apply.metadata()->target;
+  }
+  return status;
+}
+
 }  // namespace
 
 haline_status haline_instance_norm(const haline_tensor *x, const haline_tensor *scale, const haline_tensor *shift,
                                    haline_tensor *y, const haline_options *options) {
   haline::Problem problem;
-  const haline::KernelSet *kernels = nullptr;
-  haline_status status = haline::Check(x, scale, shift, y, options, &problem);
-  if (status == HALINE_OK) status = haline::ChooseBackend(problem.backend, &kernels);
-  if (status != HALINE_OK) return status;
-  const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads());
-  status = haline::Execute(problem, plan, *kernels);
-  if (status == HALINE_OK) {
-    last_target = plan.regime == haline::Regime::kNothing ? ""
-                  : plan.regime == haline::Regime::kTiny  ? kernels->wide_across.metadata()->target
-                                                          : kernels->apply.metadata()->target;
-  }
+  const haline_status status = haline::CheckForward(x, scale, shift, y, options, &problem);
+  return status == HALINE_OK ? Run(problem, haline::Forward) : status;
+}
+
+haline_status haline_instance_norm_backward(const haline_tensor *x, const haline_tensor *dy, const haline_tensor *scale,
+                                            const haline_tensor *shift, const haline_tensor *mean,
+                                            const haline_tensor *rstd, haline_tensor *dx, haline_tensor *dscale,
+                                            haline_tensor *dshift, const haline_options *options) {
+  haline::Problem problem;
+  const haline_status status =
+      haline::CheckBackward(x, dy, scale, shift, mean, rstd, dx, dscale, dshift, options, &problem);
+  return status == HALINE_OK ? Run(problem, haline::Backward) : status;
+}
+
+haline_status haline_moments(const haline_tensor *x, int64_t *count, haline_tensor *mean, haline_tensor *m2,
+                             const haline_options *options) {
+  haline::Problem problem;
+  if (!count) return haline::Fail(HALINE_INVALID_ARGUMENT, "count: null found, room for a number wanted");
+  haline_status status = haline::CheckMoments(x, mean, m2, options, &problem);
+  if (status == HALINE_OK) status = Run(problem, haline::Forward);
+  if (status == HALINE_OK) *count = problem.size();
   return status;
+}
+
+haline_status haline_merge_moments(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
+                                   const haline_tensor *const *m2s, int64_t *count, haline_tensor *mean,
+                                   haline_tensor *m2) {
+  const haline_status status = haline::CheckMerge(tiles, counts, means, m2s, count, mean, m2);
+  return status == HALINE_OK ? haline::MergeTensors(tiles, counts, means, m2s, count, mean, m2) : status;
 }
 
 const char *haline_error_message(void) { return haline::ErrorMessage(); }

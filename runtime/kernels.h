@@ -1,4 +1,4 @@
-// The table of kernels: for each back end one function a kernel, as listed in generators/kernels.cmake.
+// The table of kernels: for each back end and element type one function a kernel, as listed in generators/kernels.cmake.
 #ifndef HALINE_RUNTIME_KERNELS_H_
 #define HALINE_RUNTIME_KERNELS_H_
 
@@ -16,14 +16,32 @@ struct Kernel {
 using Buffer = halide_buffer_t;
 
 // The arguments are those of the generators, in their order, outputs last.
+struct ElementKernels {
+  Kernel<Buffer *, Buffer *> pivot;                    // samples, pivot
+  Kernel<Buffer *, Buffer *, Buffer *> moments_small;  // x, pivot, sums
+  Kernel<Buffer *, Buffer *, Buffer *> moments_large;
+  // pivot, sums, scale, shift, eps, count, coefficients
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;
+  // x, coefficients, residual, has_residual, slope, form, y
+  Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> apply;
+  // x, residual, scale, shift, has_residual, slope, eps, y, stats
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_along;
+  // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
+      gradient_sums_large;
+  // sums, rstd, scale, count, frozen, gradient
+  Kernel<Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;
+  // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, dx
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, Buffer *> gradient_apply;
+  // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, dx, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,
+         Buffer *>
+      wide_gradient_across, wide_gradient_along;
+};
+
 struct KernelSet {
   const char *name;
-  Kernel<Buffer *, Buffer *> moments_small;  // x, sums
-  Kernel<Buffer *, Buffer *> moments_large;
-  Kernel<Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;   // sums, scale, shift, eps, count, out
-  Kernel<Buffer *, Buffer *, Buffer *> apply;                                    // x, coefficients, y
-  Kernel<Buffer *, Buffer *, Buffer *, double, Buffer *, Buffer *> wide_across;  // x, scale, shift, eps, y, stats
-  Kernel<Buffer *, Buffer *, Buffer *, double, Buffer *, Buffer *> wide_along;
+  ElementKernels elements[4];  // by runtime/element.h's Element
 };
 
 extern const KernelSet kKernelSets[];  // best first

@@ -12,9 +12,9 @@ namespace haline {
 void ParallelFor(int64_t count, void (*task)(void *context, int64_t i), void *context);
 
 template <typename F>
-void ParallelFor(int64_t count, F &&f) {
+void ParallelFor(int64_t count, const F &f) {
   ParallelFor(
-      count, [](void *context, int64_t i) { (*static_cast<F *>(context))(i); }, &f);
+      count, [](void *context, int64_t i) { (*static_cast<const F *>(context))(i); }, const_cast<F *>(&f));
 }
 
 int NumThreads();

@@ -7,7 +7,15 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "element.h"
+
 namespace haline {
+
+inline halide_type_t HalideType(Element e) {
+  if (e == Element::kF64) return halide_type_t(halide_type_float, 64);
+  if (e == Element::kF32) return halide_type_t(halide_type_float, 32);
+  return halide_type_t(halide_type_uint, 16);  // 16-bit floats travel as bits
+}
 
 class View {
  public:
@@ -17,19 +25,19 @@ class View {
   };
 
   // `data` is where the coordinates are all at their minimum.
-  template <typename T>
-  View(const T *data, std::initializer_list<Dim> dims) {
-    buffer_.host = reinterpret_cast<uint8_t *>(const_cast<T *>(data));
-    buffer_.type = halide_type_of<T>();
+  View(const void *data, Element element, std::initializer_list<Dim> dims) {
+    buffer_.host = static_cast<uint8_t *>(const_cast<void *>(data));
+    buffer_.type = HalideType(element);
     buffer_.dimensions = static_cast<int32_t>(dims.size());
     buffer_.dim = dims_;
     int i = 0;
     for (const Dim &dim : dims) {
-      // The stride of a single element does not matter, and may not fit.
-      const int64_t stride = dim.extent == 1 && i > 0 ? 0 : dim.stride;
+      // The stride of a single element does not matter, and may not fit. (The first one's is 1, as the kernels demand.)
+      const int64_t stride = dim.extent > 1 ? dim.stride : i == 0 ? 1 : 0;
       dims_[i++] = {static_cast<int32_t>(dim.min), static_cast<int32_t>(dim.extent), static_cast<int32_t>(stride), 0};
     }
   }
+  View(const double *data, std::initializer_list<Dim> dims) : View(data, Element::kF64, dims) {}
 
   View(const View &) = delete;
   View &operator=(const View &) = delete;

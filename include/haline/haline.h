@@ -44,8 +44,8 @@ typedef enum haline_status {
 
 /* Tensors: the layout of DLPack's DLTensor, member for member, so that a `DLTensor *` may be passed by a cast, and
  * no header but this one is needed. */
-enum { HALINE_CPU = 1 };                                    /* kDLCPU */
-enum { HALINE_INT = 0, HALINE_UINT = 1, HALINE_FLOAT = 2 }; /* kDLInt, kDLUInt, kDLFloat */
+enum { HALINE_CPU = 1 };                                                       /* kDLCPU */
+enum { HALINE_INT = 0, HALINE_UINT = 1, HALINE_FLOAT = 2, HALINE_BFLOAT = 4 }; /* kDLInt, ..., kDLBfloat */
 
 typedef struct haline_device {
   int32_t type; /* HALINE_CPU */
@@ -53,8 +53,8 @@ typedef struct haline_device {
 } haline_device;
 
 typedef struct haline_dtype {
-  uint8_t code;   /* HALINE_FLOAT */
-  uint8_t bits;   /* 32 */
+  uint8_t code;   /* HALINE_FLOAT, HALINE_BFLOAT; HALINE_INT for lengths */
+  uint8_t bits;   /* 16, 32, 64 */
   uint16_t lanes; /* 1 */
 } haline_dtype;
 
@@ -68,31 +68,106 @@ typedef struct haline_tensor {
   uint64_t byte_offset; /* of the first element from data */
 } haline_tensor;
 
+typedef enum haline_activation {
+  HALINE_NO_ACTIVATION = 0,
+  HALINE_RELU = 1,      /* z where z > 0, else 0 */
+  HALINE_LEAKY_RELU = 2 /* z where z > 0, else z * negative_slope */
+} haline_activation;
+
 /* Options grow at the end; `size` tells which version a caller was compiled with. Start from HALINE_OPTIONS_INIT. */
 typedef struct haline_options {
   size_t size;         /* sizeof(haline_options) */
   double eps;          /* added to the variance; >= 0, default 1e-5 */
   const char *backend; /* a name from haline_backend_at, or null: what haline_set_backend chose */
+
+  /* From here on since 0.2. Null, 0: not used. */
+
+  /* y = act(norm(x) + residual), in the same pass. */
+  haline_activation activation;
+  double negative_slope;         /* of HALINE_LEAKY_RELU; finite, default 0.01 */
+  const haline_tensor *residual; /* the shape and type of x; may be y */
+
+  /* Valid lengths, int32 or int64 [N], 0 to x's last extent: of each sample's rows (the last dimension) only the first
+   * lengths[n] elements count. Beyond them y (and dx, dresidual) is 0. */
+  const haline_tensor *lengths;
+
+  /* Training: the statistics of each plane, float32 or float64 [N, C], rounded once. 0 for a plane without elements. */
+  haline_tensor *mean;
+  haline_tensor *rstd; /* 1 / sqrt(var + eps); 0 where var + eps is 0 */
+
+  /* Frozen statistics: float32 or float64, [C] or [N, C]. given_mean and one of the others: then x's own are not
+   * worked out, and a NaN or infinity of x stays where it is. */
+  const haline_tensor *given_mean;
+  const haline_tensor *given_rstd;
+  const haline_tensor *given_variance; /* with eps */
+
+  /* Updated as PyTorch's track_running_stats does, float32 or float64 [C]: running = (1 - momentum) * running +
+   * momentum * the mean over the samples of the planes' mean and of their unbiased variance (0 for planes of one
+   * element). Samples without elements are left out. */
+  haline_tensor *running_mean;
+  haline_tensor *running_variance;
+  double momentum; /* 0 to 1, default 0.1 */
+
+  /* Backward: the gradient of the residual, the shape and type of x; overlaps no other tensor of the call. */
+  haline_tensor *dresidual;
+  /* Backward: 1 where mean and rstd were given to the forward pass, and do not depend on x. */
+  int32_t frozen;
 } haline_options;
 
-#define HALINE_OPTIONS_INIT \
-  { sizeof(haline_options), 1e-5, NULL }
+#define HALINE_OPTIONS_INIT                                                                                        \
+  {sizeof(haline_options), 1e-5, NULL, HALINE_NO_ACTIVATION, 0.01, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+   NULL, 0.1, NULL, 0}
 
 /* y = the instance norm of x.
  *
- * x, y     float32 [N, C, *], contiguous, the same shape. Any extent may be 0: nothing to do. y may be x (in place);
- *          partly overlapping tensors are refused. At most 2^31 - 1 elements a plane; any number in all.
- * scale    float32 [C], contiguous, or null: ones.
- * shift    float32 [C], contiguous, or null: zeros.
+ * x, y     float32, float16, bfloat16 or float64 [N, C, *], the same shape and type. Any extent may be 0: nothing to
+ *          do. y may be x (in place, with the same strides); partly overlapping tensors are refused. At most 2^31 - 1
+ *          elements a plane; any number in all. Strides are free, channels-last included, as long as a plane's
+ *          dimensions collapse to at most 4 loops; planes that are not contiguous are copied, block by block.
+ * scale    [C] or [N, C] (conditional and adaptive norms), or null: ones. float32 (float64 where x is), or x's type.
+ * shift    as scale, or null: zeros.
  * options  null: the defaults.
  *
  * A constant plane (a plane of one element too) gives exactly shift, also where eps is 0. A NaN or an infinity makes
- * its own plane all NaN (0x7fc00000) and no other. Nothing is written unless HALINE_OK is returned.
- * Runs on up to haline_num_threads() threads, small tensors on the calling one. Allocates nothing that grows with
- * the tensor, but for planes of more than 2^20 elements (48 bytes for each 65,536). */
+ * its own plane all NaN (0x7fc00000; 0x7e00, 0x7fc0, 0x7ff8...) and no other. Nothing is written when an argument is
+ * refused. Runs on up to haline_num_threads() threads, small tensors on the calling one. */
 HALINE_API haline_status haline_instance_norm(const haline_tensor *x, const haline_tensor *scale,
                                               const haline_tensor *shift, haline_tensor *y,
                                               const haline_options *options);
+
+/* The gradients of y = act(norm(x) + residual), given that of y.
+ *
+ * x, dy       what haline_instance_norm was given, and the gradient of its result; the same shape and type.
+ * scale, shift, options  as they were given there: eps, activation, negative_slope, residual, lengths. (shift matters
+ *             only where there is an activation.)
+ * mean, rstd  the statistics that it returned: float32 or float64 [N, C]. With options.frozen, those that it was
+ *             given: [C] too.
+ * dx          the gradient of x, x's shape and type, or null. May be x or dy (with the same strides).
+ * dscale      the gradients of scale and shift, or null: [C], summed over the samples in their order, or [N, C];
+ * dshift      float32 (float64 where x is), or x's type.
+ *
+ * With S elements a plane, g the gradient of z = norm(x) + residual and xhat = (x - mean) * rstd:
+ *   dshift = sum(g)    dscale = sum(g * xhat)    dx = scale * rstd * (g - dshift / S - xhat * dscale / S)
+ * Accurate to 5e-6 * max(1, the largest |gradient|); the same bytes on every back end and with any number of threads.
+ */
+HALINE_API haline_status haline_instance_norm_backward(const haline_tensor *x, const haline_tensor *dy,
+                                                       const haline_tensor *scale, const haline_tensor *shift,
+                                                       const haline_tensor *mean, const haline_tensor *rstd,
+                                                       haline_tensor *dx, haline_tensor *dscale, haline_tensor *dshift,
+                                                       const haline_options *options);
+
+/* The moments of each plane of x, a tile of something larger: the number of elements (of every plane), their mean and
+ * M2, the sum of (x - mean)^2. mean and m2: float64 [N, C]. Of the options only the back end is used. */
+HALINE_API haline_status haline_moments(const haline_tensor *x, int64_t *count, haline_tensor *mean, haline_tensor *m2,
+                                        const haline_options *options);
+
+/* The moments of `tiles` tiles together, those of tile i being counts[i], means[i] and m2s[i] (float64, all of one
+ * shape). Merged pairwise, as a binary tree over the tiles' indices: the same bytes whatever came first, and
+ * merge(a, b) = merge(b, a). A tile of count 0 adds nothing; a total of 0 is refused. mean and m2 may be those of a
+ * tile. Then haline_instance_norm with given_mean = mean and given_variance = m2 / count normalises every tile. */
+HALINE_API haline_status haline_merge_moments(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
+                                              const haline_tensor *const *m2s, int64_t *count, haline_tensor *mean,
+                                              haline_tensor *m2);
 
 /* What went wrong in the calling thread's last failed call: the argument, what was found and what was wanted.
  * Never null; valid until the next failing call in the same thread. */

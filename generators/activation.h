@@ -1,0 +1,24 @@
+// What may follow the normalisation in the same pass: a residual and an activation, y = act(z), z = norm(x) + residual.
+//
+// SPDX-License-Identifier: MIT
+#ifndef HALINE_GENERATORS_ACTIVATION_H_
+#define HALINE_GENERATORS_ACTIVATION_H_
+
+#include "Halide.h"
+
+namespace haline {
+
+// z where it is above 0, else z * slope: 0 is ReLU, 1 no activation. The 0 that is added turns ReLU's -0
+// into 0. (A -0 elsewhere in the same expression would become that 0: Halide takes the two for equal.)
+inline Halide::Expr Activate(const Halide::Expr &z, const Halide::Expr &slope) {
+  return Halide::select(z > 0, z, z * slope + Halide::cast(z.type(), 0));
+}
+
+// The gradient of z, given that of act(z).
+inline Halide::Expr ActivateGradient(const Halide::Expr &z, const Halide::Expr &slope, const Halide::Expr &gradient) {
+  return Halide::select(z > 0, gradient, gradient * slope);
+}
+
+}  // namespace haline
+
+#endif  // HALINE_GENERATORS_ACTIVATION_H_

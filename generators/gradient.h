@@ -1,0 +1,56 @@
+// What the gradient's float kernels share. With z = norm(x) + residual, y = act(z), and g the gradient of z:
+//
+//   g = dy where z > 0, else dy * slope          d = x - mean
+//
+// SPDX-License-Identifier: MIT
+#ifndef HALINE_GENERATORS_GRADIENT_H_
+#define HALINE_GENERATORS_GRADIENT_H_
+
+#include "activation.h"
+#include "element.h"
+#include "statistics.h"
+
+namespace haline {
+
+// The inputs of an element's gradient, for a generator to inherit from.
+template <typename T>
+class GradientGenerator : public Halide::Generator<T> {
+ public:
+  template <typename P>
+  using Input = Halide::GeneratorInput<P>;
+  using Volume = Halide::Buffer<void, 3>;
+
+  Halide::GeneratorParam<Element> element{"element", Element::kF32, kElements};
+
+  Input<Volume> x{"x"};                // (s, c, n), s contiguous
+  Input<Volume> dy{"dy"};              // as x
+  Input<Volume> residual{"residual"};  // as x; x itself where there is none
+  Input<Halide::Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n) of the forward pass
+  Input<Halide::Buffer<double, 2>> mean{"mean"};                  // (c, n)
+  Input<bool> has_residual{"has_residual"};
+  Input<double> slope{"slope"};
+  Input<int> form{"form"};  // 0: no activation, g = dy; else there is one
+
+ protected:
+  Halide::Expr Element_(Input<Volume> &f, const Halide::Expr &s) {
+    return Load(f(s, c, n), element, this->get_target());
+  }
+
+  Halide::Expr D(const Halide::Expr &s) { return Element_(x, s) - Halide::cast(MathType(element), mean(c, n)); }
+
+  // z has the bits that the forward pass gave it.
+  Halide::Expr G(const Halide::Expr &s) {
+    const Halide::Type type = MathType(element);
+    const auto coefficient = [&](int i) { return Halide::cast(type, coefficients(c, i, n)); };
+    const Halide::Expr normal = (Element_(x, s) - coefficient(0)) * coefficient(1) + coefficient(2);
+    const Halide::Expr z = select(has_residual, normal + Element_(residual, s), normal);
+    const Halide::Expr gradient = Element_(dy, s);
+    return select(form == 0, gradient, ActivateGradient(z, Halide::cast(type, slope), gradient));
+  }
+
+  Halide::Var c{"c"}, n{"n"};
+};
+
+}  // namespace haline
+
+#endif  // HALINE_GENERATORS_GRADIENT_H_

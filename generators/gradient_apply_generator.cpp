@@ -1,0 +1,33 @@
+// dx = (g * A + d * B) + E, with the numbers of a plane from gradient_coefficients_generator.cpp; or g alone, the
+// gradient of the residual.
+#include "gradient.h"
+
+namespace haline {
+using namespace Halide;
+
+class GradientApply : public GradientGenerator<GradientApply> {
+ public:
+  Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
+  GeneratorOutput<Volume> dx{"dx"};               // as x; may be x, dy or residual. form = 2: g instead
+
+  void generate() {
+    const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
+    const Expr g = G(s);
+    const Expr full = (g * coefficient(0) + D(s) * coefficient(1)) + coefficient(2);
+    dx(s, c, n) = Store(select(form == 2, OneNan(g), full), element, get_target());
+  }
+
+  void schedule() {
+    // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
+    dx.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
+    dx.specialize(form == 0);
+    dx.specialize(form == 1);
+  }
+
+ private:
+  Var s{"s"};
+};
+
+}  // namespace haline
+
+HALIDE_REGISTER_GENERATOR(haline::GradientApply, haline_gradient_apply)

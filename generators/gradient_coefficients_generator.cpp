@@ -1,0 +1,74 @@
+// From the gradient's sums to the three numbers that make dx = (g * A + d * B) + E, and to the plane's share of the
+// gradients of shift and scale. With xhat = (d - lo) * rstd, where lo is what rounding the mean to float left of it:
+//
+//   dshift = sum(g)      dscale = sum(g * xhat)      dx = scale * rstd * (g - dshift / S - xhat * dscale / S)
+//
+// as in Ioffe and Szegedy, "Batch Normalization", 2015, section 3, for one plane. With frozen statistics, which do not
+// depend on x, dx = scale * rstd * g.
+#include "element.h"
+#include "statistics.h"
+
+namespace haline {
+using namespace Halide;
+
+class GradientCoefficients : public Generator<GradientCoefficients> {
+ public:
+  GeneratorParam<Element> element{"element", Element::kF32, kElements};
+
+  // Scratch memory, c padded to a multiple of 8.
+  Input<Buffer<double, 4>> sums{"sums"};  // (c, {g, g * d, d}, block, n)
+  Input<Buffer<double, 2>> rstd{"rstd"};  // (c, n)
+  Input<Buffer<void, 2>> scale{"scale"};  // (c, n)
+  Input<double> count{"count"};           // elements of a plane
+  Input<bool> frozen{"frozen"};
+  Output<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, fast, dshift, dscale}, n)
+
+  void generate() {
+    const auto rounded = [&](const Expr &e) { return cast<double>(cast(MathType(element), e)); };
+    block = RDom(0, sums.dim(2).extent(), "block");
+    total(c, n) = Tuple(Exprs(3, cast<double>(0)));
+    Exprs added = Values(total, {c, n});
+    for (int i = 0; i < 3; i++) added[i] += sums(c, i, block, n);
+    total(c, n) = Tuple(added);
+
+    const Expr sum_g = total(c, n)[0], r = rstd(c, n);
+    const Expr lo = select(frozen, 0, total(c, n)[2] / count);
+    const Expr sum_gx = (total(c, n)[1] - lo * sum_g) * r;
+    const Expr a = cast<double>(scale(min(likely(c), scale.dim(0).max()), n)) * r;
+    const Expr slope = select(frozen, 0, -(a * r * (sum_gx / count)));
+    const Expr offset = select(frozen, 0, -(a * (sum_g / count)) - slope * lo);
+
+    const Expr finite = Expr(element == Element::kF64 ? 1e300 : 3e38);
+    const Expr fast = abs(a) < finite && abs(slope) < finite && abs(offset) < finite && abs(sum_g) < Expr(1e300) &&
+                      abs(sum_gx) < Expr(1e300) && r < finite;
+    columns(c, n) = Tuple(rounded(a), rounded(slope), rounded(offset), select(fast, cast<double>(1), 0), sum_g, sum_gx);
+    gradient(c, which, n) = mux(which, Values(columns, {c, n}));
+  }
+
+  void schedule() {
+    const int vector = natural_vector_size<double>();
+    Var co("co"), ci("ci");
+    for (int i : {0, 2}) sums.dim(i).set_min(0);
+    sums.dim(1).set_bounds(0, 3);
+    rstd.dim(0).set_min(0);
+    gradient.dim(0).set_min(0);
+    gradient.dim(1).set_bounds(0, 6);
+    gradient.split(c, co, ci, vector, TailStrategy::RoundUp)
+        .reorder(ci, which, co, n)
+        .vectorize(ci)
+        .bound(which, 0, 6)
+        .unroll(which);
+    columns.compute_at(gradient, co).vectorize(c, vector);
+    total.compute_at(gradient, co).vectorize(c, vector);
+    total.update().reorder(c, block).vectorize(c, vector);
+  }
+
+ private:
+  Var c{"c"}, n{"n"}, which{"which"};
+  RDom block;
+  Func total{"total"}, columns{"columns"};
+};
+
+}  // namespace haline
+
+HALIDE_REGISTER_GENERATOR(haline::GradientCoefficients, haline_gradient_coefficients)

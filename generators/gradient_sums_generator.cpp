@@ -1,0 +1,38 @@
+// Sums of the gradient: sums(c, 0..2, block, n) = sum(g), sum(g * d), sum(d), block by block; g and d as in gradient.h,
+// the order as in statistics.h. Takes planes of at least `chunk` elements.
+#include "gradient.h"
+
+namespace haline {
+using namespace Halide;
+
+class GradientSums : public GradientGenerator<GradientSums> {
+ public:
+  GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
+
+  GeneratorOutput<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
+
+  void generate() {
+    const auto terms = [this](const Expr &s) {
+      const Expr g = G(s), d = D(s);
+      return Exprs{g, g * d, d};
+    };
+    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n);
+    sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
+  }
+
+  void schedule() {
+    for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
+    sums.dim(1).set_bounds(0, 3);
+    sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
+    block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)));
+    block_sums->Specialize(form == 0);
+  }
+
+ private:
+  Var b{"b"}, which{"which"};
+  std::unique_ptr<BlockSums> block_sums;
+};
+
+}  // namespace haline
+
+HALIDE_REGISTER_GENERATOR(haline::GradientSums, haline_gradient_sums)

@@ -1,0 +1,48 @@
+// A number near the mean of each plane, about which moments_generator.cpp sums:
+//
+//   pivot = x0 + mean(x - x0) over r runs of 16 elements spread over the plane, r = min(S / 16, 32)
+//
+// Exactly the constant of a constant plane; unharmed by an offset. Takes planes of at least 64 elements.
+#include "element.h"
+#include "statistics.h"
+
+namespace haline {
+using namespace Halide;
+
+class Pivot : public Generator<Pivot> {
+ public:
+  GeneratorParam<Element> element{"element", Element::kF32, kElements};
+
+  Input<Buffer<void, 4>> samples{"samples"};  // (u = 0..15, run, c, n), u contiguous; sample (0, 0) is x0
+  Output<Buffer<double, 2>> pivot{"pivot"};   // (c, n)
+
+  void generate() {
+    const auto x = [this](const Expr &u, const Expr &run) { return Load(samples(u, run, c, n), element, get_target()); };
+    const Expr run_count = samples.dim(1).extent();
+    const Expr first = x(0, 0);
+    RDom run(0, run_count, "run");
+    runs(u, c, n) = cast(MathType(element), 0);
+    runs(u, c, n) += x(u, run) - first;
+    tree = std::make_unique<LaneTree>(runs, "tree");
+    pivot(c, n) = cast<double>(first + tree->Total({c, n})[0] / cast(MathType(element), run_count * kLanes));
+  }
+
+  void schedule() {
+    const int vector = natural_vector_size(MathType(element));
+    samples.dim(0).set_bounds(0, kLanes);
+    samples.dim(1).set_min(0);
+    pivot.dim(0).set_min(0);
+    runs.compute_at(pivot, c).bound(u, 0, kLanes).vectorize(u, vector).unroll(u);
+    runs.update().vectorize(u, vector).unroll(u);
+    tree->Schedule(LoopLevel(pivot, c));
+  }
+
+ private:
+  Var u{"u"}, c{"c"}, n{"n"};
+  Func runs{"runs"};
+  std::unique_ptr<LaneTree> tree;
+};
+
+}  // namespace haline
+
+HALIDE_REGISTER_GENERATOR(haline::Pivot, haline_pivot)

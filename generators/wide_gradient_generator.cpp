@@ -1,0 +1,129 @@
+// The gradient of whole planes in double: for the tiny planes (`lanes` = 1) and those that float sums can't do justice
+// (`lanes` = 16), see wide.h. The formulas are those of gradient_coefficients_generator.cpp.
+#include "activation.h"
+#include "wide.h"
+
+namespace haline {
+using namespace Halide;
+
+class WideGradient : public Generator<WideGradient> {
+ public:
+  GeneratorParam<Element> element{"element", Element::kF32, kElements};
+  GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
+
+  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), s contiguous; lanes = 16: at least 16 elements
+  Input<Buffer<void, 3>> dy{"dy"};              // as x
+  Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
+  Input<Buffer<void, 2>> scale{"scale"};        // (c, n)
+  Input<Buffer<void, 2>> shift{"shift"};        // (c, n)
+  Input<Buffer<double, 2>> mean{"mean"};        // (c, n), as the forward pass returned it
+  Input<Buffer<double, 2>> rstd{"rstd"};        // (c, n)
+  Input<bool> has_residual{"has_residual"};
+  Input<double> slope{"slope"};
+  Input<bool> frozen{"frozen"};
+  Input<bool> only_g{"only_g"};            // dx is to be g alone, the gradient of the residual
+  Output<Buffer<void, 3>> dx{"dx"};        // as x; may be x, dy or residual
+  Output<Buffer<double, 3>> sums{"sums"};  // (c, {dshift, dscale}, n)
+
+  void generate() {
+    const bool rescaled = element == Element::kF64;
+    const Expr size = x.dim(0).extent();
+    const Expr count = cast<double>(size);
+    const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
+    const auto of_plane = [&](auto &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
+    const auto stage = [&](Func &f, Input<Buffer<void, 3>> &from) {
+      f(c, s, n) = from(s, padded(c, from.dim(1).max()), n);
+    };
+    const auto load = [this](Func &f, const Expr &i) { return cast<double>(Load(f(c, i, n), element, get_target())); };
+    stage(staged, x);
+    stage(staged_dy, dy);
+    stage(staged_residual, residual);
+
+    Expr factor = cast<double>(1);
+    if (rescaled) {
+      plane_scale = std::make_unique<PlaneScale>([&](const Expr &i) { return load(staged, i); }, size, c, n);
+      factor = plane_scale->factor;
+    }
+    const Expr given = of_plane(mean);
+    const auto d = [&](const Expr &i) {
+      return rescaled ? load(staged, i) * factor - given * factor : load(staged, i) - given;
+    };
+    const bool compensated = rescaled && lanes > 1;
+    offsets = std::make_unique<PlaneSum>(
+        "offsets", [&](const Expr &i) { return Exprs{d(i)}; }, size, lanes, compensated, c, n);
+    normal(c, n) = Tuple(select(frozen, 0, offsets->Total(c, n)[0] / count), of_plane(rstd) / factor, of_plane(scale),
+                         of_plane(shift));
+
+    const auto xhat = [&](const Expr &i) { return (d(i) - normal(c, n)[0]) * normal(c, n)[1]; };
+    const auto g = [&](const Expr &i) {
+      const Expr norm = xhat(i) * normal(c, n)[2] + normal(c, n)[3];
+      const Expr z = select(has_residual, norm + load(staged_residual, i), norm);
+      const Expr gradient = load(staged_dy, i);
+      return select(slope == 1, gradient, ActivateGradient(z, slope, gradient));
+    };
+    totals = std::make_unique<PlaneSum>(
+        "totals", [&](const Expr &i) { return Exprs{g(i), g(i) * xhat(i)}; }, size, lanes, compensated, c, n);
+    const Exprs total = totals->Total(c, n);
+    means(c, n) = Tuple(total[0], total[1], select(frozen, 0, total[0] / count), select(frozen, 0, total[1] / count),
+                        of_plane(scale) * of_plane(rstd));
+
+    const Expr result =
+        select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
+    dx(s, c, n) = Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
+    sums(c, which, n) = OneNan(mux(which, {means(c, n)[0], means(c, n)[1]}));
+  }
+
+  void schedule() {
+    sums.dim(0).set_bounds(dx.dim(1).min(), dx.dim(1).extent());
+    sums.dim(1).set_bounds(0, 2);
+    sums.dim(2).set_bounds(dx.dim(2).min(), dx.dim(2).extent());
+    sums.bound(which, 0, 2);
+    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
+    for (int i : {0, 1}) dx.dim(i).set_min(0);
+    if (lanes == 1) {
+      ScheduleAcrossPlanes();
+    } else {
+      ScheduleAlongPlane();
+    }
+  }
+
+ private:
+  void ScheduleAcrossPlanes() {
+    const int vector = natural_vector_size<float>();
+    Var co("co"), ci("ci");
+    dx.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, s, co, n).vectorize(ci);
+    sums.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, which, co, n).vectorize(ci).unroll(which);
+    sums.compute_with(dx, co);
+    std::vector<Func> funcs = {offsets->sum, normal, totals->sum, means};
+    if (plane_scale) funcs.push_back(plane_scale->peak);
+    for (Func f : {staged, staged_dy}) {
+      f.bound_storage(c, vector).bound_storage(s, kTiny).bound_storage(n, 1);  // on the stack
+      funcs.push_back(f);
+    }
+    for (Func f : funcs) {
+      f.compute_at(dx, co).align_bounds(c, vector).vectorize(c, vector);
+      if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c, vector);
+    }
+  }
+
+  void ScheduleAlongPlane() {
+    const int vector = natural_vector_size<double>();
+    dx.vectorize(s, vector, TailStrategy::GuardWithIf);
+    sums.reorder(which, c, n);
+    sums.compute_with(dx, c);
+    normal.compute_at(dx, c);
+    means.compute_at(dx, c);
+    if (plane_scale) plane_scale->peak.compute_at(dx, c);
+    offsets->ScheduleAlongPlane(LoopLevel(dx, c), vector);
+    totals->ScheduleAlongPlane(LoopLevel(dx, c), vector);
+  }
+
+  Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
+  Func staged{"staged"}, staged_dy{"staged_dy"}, staged_residual{"staged_residual"}, normal{"normal"}, means{"means"};
+  std::unique_ptr<PlaneScale> plane_scale;
+  std::unique_ptr<PlaneSum> offsets, totals;
+};
+
+}  // namespace haline
+
+HALIDE_REGISTER_GENERATOR(haline::WideGradient, haline_wide_gradient)

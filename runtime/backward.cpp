@@ -1,0 +1,231 @@
+// The backward pass: sums of the gradient, their coefficients, dx, part by part; then the gradients of scale and shift.
+#include "engine.h"
+
+namespace haline {
+namespace {
+
+// The columns of gradient_coefficients_generator.cpp, and what matters of coefficients_generator.cpp's.
+enum Column { kA, kB, kE, kFast, kDshift, kDscale, kColumns };
+constexpr int kForwardFast = 3, kForwardColumns = 7;
+
+class BackwardEngine : public Engine {
+ public:
+  using Engine::Engine;
+
+  haline_status Run() {
+    // By channel, the planes' shares are kept and added at the end, in the samples' order.
+    const bool by_plane = (!problem_.dscale || problem_.dscale.n_stride != 0) &&
+                          (!problem_.dshift || problem_.dshift.n_stride != 0);
+    if (!by_plane) {
+      shares_.reset(static_cast<double *>(std::calloc(2 * problem_.planes() + 1, sizeof(double))));
+      if (!shares_) return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the gradients of scale and shift of %lld planes",
+                                static_cast<long long>(problem_.planes()));
+    }
+    ForParts([this](const Part &part, bool parallel) { Differentiate(part, parallel); });
+    if (!outcome_.failed() && shares_) AddShares();
+    return outcome_.Tell();
+  }
+
+ private:
+  bool active() const { return problem_.slope != 1; }
+
+  void Differentiate(const Part &part, bool parallel) {
+    if (part.size == 0) {
+      Record(part, [](int64_t, int64_t, int) { return 0.0; });
+    } else {
+      double means[kSlots], rstds[kSlots];
+      const int64_t row = part.padded();
+      for (int64_t n = 0; n < part.batch; n++) {
+        for (int64_t c = 0; c < row; c++) {
+          const int64_t from = part.c + std::min(c, part.channels - 1);
+          means[n * row + c] = problem_.mean.Get(part.n + n, from);
+          rstds[n * row + c] = problem_.rstd.Get(part.n + n, from);
+        }
+      }
+      if (part.size < kTiny) {
+        Wide(part, means, rstds, row);
+      } else {
+        Fast(part, parallel, means, rstds);
+      }
+    }
+    if (!problem_.lengths) return;
+    for (const Array *array : {&problem_.dx, &problem_.dresidual}) {
+      for (int64_t c = 0; c < part.channels && array->data; c++) {
+        Array plane = *array;
+        plane.data = plane.plane(0, part.c + c);
+        FillRows(plane, part.n, 1, problem_.length(part.n), problem_.extent);
+      }
+    }
+  }
+
+  void Fast(const Part &part, bool parallel, const double *means, const double *rstds) {
+    const int64_t blocks = Blocks(part.size), row = part.padded();
+    double coefficients[kForwardColumns * kSlots], gradients[kColumns * kSlots], own_sums[3 * kSlots];
+    Memory<double> heap;
+    double *const sums = Room(own_sums, 3 * kSlots, 3 * row * part.batch * blocks, &heap);
+    if (!sums) return;
+    if (active()) ForwardCoefficients(part, parallel, means, rstds, sums, coefficients);
+
+    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
+    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
+      const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
+                   r = Read(residual(), part, first, elements);
+      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
+      View mean = PerPlanes(means, part, part.channels);
+      View out = Sums(sums, part, part.channels, 3, block, count);
+      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large, x.Planes(),
+           dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
+    });
+    View in = Sums(sums, part, row, 3, 0, blocks);
+    View rstd = PerPlanes(rstds, part, row);
+    View out = Columns(gradients, part, row, kColumns, row);
+    Call("gradient_coefficients", kernels_.gradient_coefficients, in, rstd, Scale(part),
+         static_cast<double>(part.size), problem_.frozen, out);
+    if (outcome_.failed()) return;
+
+    const auto column = [&](int64_t n, int64_t c, int which) { return gradients[(n * kColumns + which) * row + c]; };
+    Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kDshift + which); });
+    const auto fast = [&](int64_t n, int64_t c) {
+      return column(n, c, kFast) != 0 &&
+             (!active() || problem_.frozen || coefficients[(n * kForwardColumns + kForwardFast) * row + c] != 0);
+    };
+    bool all_fast = true;
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && fast(n, c);
+    }
+    if (all_fast) return Apply(part, parallel, means, coefficients, gradients, row);
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0; c < part.channels; c++) {
+        const Part plane{part.n + n, 1, part.c + c, 1, part.size};
+        if (fast(n, c)) {
+          Apply(plane, parallel, means + n * row + c, coefficients + n * kForwardColumns * row + c,
+                gradients + n * kColumns * row + c, row);
+        } else {
+          Wide(plane, means + n * row + c, rstds + n * row + c, row);
+        }
+      }
+    }
+  }
+
+  bool Direct(const Part &part, std::initializer_list<const Array *> arrays) const {
+    for (const Array *array : arrays) {
+      if (!Window::Direct(problem_.Valid(*array, part.n), part)) return false;
+    }
+    return true;
+  }
+
+  // The forward pass's own coefficients, so that z changes sign where it did there: from x again, as a mean that was
+  // rounded to float may lie far from it, in standard deviations.
+  void ForwardCoefficients(const Part &part, bool parallel, const double *means, const double *rstds, double *sums,
+                           double *coefficients) {
+    const int64_t row = part.padded();
+    double own_pivots[kSlots];
+    double count = static_cast<double>(part.size), eps = problem_.eps;
+    int64_t blocks = Blocks(part.size);
+    if (problem_.frozen) {
+      for (int64_t n = 0; n < part.batch; n++) {
+        for (int64_t c = 0; c < row; c++) {
+          const double rstd = rstds[n * row + c];
+          own_pivots[n * row + c] = means[n * row + c];
+          sums[2 * n * row + c] = 0;
+          sums[(2 * n + 1) * row + c] = rstd == 0 ? 0 : 1 / (rstd * rstd);
+        }
+      }
+      count = 1;
+      eps = 0;
+      blocks = 1;
+    } else {
+      Moments(part, parallel, own_pivots, sums);
+    }
+    View pivot = PerPlanes(own_pivots, part, row);
+    View in(sums, {{row, 1}, {2, row}, {blocks, 2 * row}, {part.batch, 2 * row * blocks}});
+    View out = Columns(coefficients, part, row, kForwardColumns, row);
+    Call("coefficients", kernels_.coefficients, pivot, in, Scale(part), Shift(part), eps, count, out);
+  }
+
+  // The residual's gradient first: dx may be written over dy.
+  void Apply(const Part &part, bool parallel, const double *means, const double *coefficients, const double *gradients,
+             int64_t row) {
+    if (problem_.dresidual.data) {
+      Elementwise(part, parallel, problem_.dresidual, 2, means, coefficients, gradients, row);
+    }
+    if (problem_.dx.data) {
+      Elementwise(part, parallel, problem_.dx, active() ? 1 : 0, means, coefficients, gradients, row);
+    }
+  }
+
+  void Elementwise(const Part &part, bool parallel, const Array &to, int form, const double *means,
+                   const double *coefficients, const double *gradients, int64_t row) {
+    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
+    ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
+      const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),
+                   r = Read(residual(), part, first, count), out = Written(to, part, first, count);
+      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
+      View gradient = Columns(gradients, part, part.channels, kColumns, row);
+      View mean(means, {{part.channels, 1}, {part.batch, row}});
+      Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward, mean,
+           has_residual(), problem_.slope, form, gradient, out.Elements());
+      if (!outcome_.failed()) out.Flush();
+    });
+  }
+
+  // All in double: tiny planes, and single ones that the float kernels can't do justice.
+  void Wide(const Part &part, const double *means, const double *rstds, int64_t row) {
+    double sums[2 * kSlots];
+    View out = Columns(sums, part, part.channels, 2, part.channels);
+    View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});
+    const Window x = Read(problem_.x, part, 0, part.size), dy = Read(problem_.dy, part, 0, part.size),
+                 r = Read(residual(), part, 0, part.size);
+    Array nowhere;  // where only the gradients of scale and shift are wanted
+    nowhere.element = problem_.element;
+    nowhere.loops[0] = {part.size, 2};
+    for (const bool only_g : {true, false}) {
+      const Array &to = only_g ? problem_.dresidual : problem_.dx;
+      if (only_g && !to.data) continue;
+      const Window dx = Written(to.data ? to : nowhere, part, 0, part.size);
+      Call("wide_gradient", part.size < kTiny ? kernels_.wide_gradient_across : kernels_.wide_gradient_along,
+           x.Elements(), dy.Elements(), r.Elements(), Scale(part), Shift(part), mean, rstd, has_residual(),
+           problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
+      if (!outcome_.failed() && to.data) dx.Flush();
+    }
+    if (outcome_.failed()) return;
+    Record(part, [&](int64_t n, int64_t c, int which) { return sums[(n * 2 + which) * part.channels + c]; });
+  }
+
+  // value(n, c, 0 or 1) is a plane's share of the gradients of shift and scale.
+  template <typename F>
+  void Record(const Part &part, const F &value) {
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0; c < part.channels; c++) {
+        const int64_t at_n = part.n + n, at_c = part.c + c;
+        const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
+        for (int i : {0, 1}) {
+          if (*results[i] && results[i]->n_stride != 0) results[i]->Set(at_n, at_c, value(n, c, i));
+          if (shares_) shares_[2 * (at_n * problem_.channels + at_c) + i] = value(n, c, i);
+        }
+      }
+    }
+  }
+
+  void AddShares() {
+    for (int64_t c = 0; c < problem_.channels; c++) {
+      const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
+      for (int i : {0, 1}) {
+        if (!*results[i] || results[i]->n_stride != 0) continue;
+        double sum = 0;
+        for (int64_t n = 0; n < problem_.batch; n++) sum += shares_[2 * (n * problem_.channels + c) + i];
+        results[i]->Set(0, c, sum);
+      }
+    }
+  }
+
+  Memory<double> shares_;  // of each plane: in dshift and in dscale
+};
+
+}  // namespace
+
+haline_status Backward(const Problem &problem, const Plan &plan, const KernelSet &kernels) {
+  return BackwardEngine(problem, plan, kernels).Run();
+}
+
+}  // namespace haline

@@ -1,0 +1,95 @@
+#include "engine.h"
+
+#include <cstring>
+#include <limits>
+
+namespace haline {
+
+void Outcome::Keep(haline_status status) {
+  if (status == HALINE_OK || failed_.exchange(true)) return;
+  status_ = status;
+  std::strncpy(message_, ErrorMessage(), sizeof(message_) - 1);
+}
+
+bool Window::Direct(const Array &array, const Part &part) {
+  if (!array.contiguous()) return false;
+  // Halide's strides, and the distances that they add up to, are 32 bits wide.
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  const int64_t channels = (part.channels - 1) * array.c_stride, batch = (part.batch - 1) * array.n_stride;
+  return (part.channels == 1 || array.c_stride >= 0) && (part.batch == 1 || array.n_stride >= 0) &&
+         channels <= kMost && batch <= kMost && part.size + channels + batch <= kMost;
+}
+
+Window::Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Outcome *outcome)
+    : array_(array), part_(part), first_(first), count_(count) {
+  const int64_t size = Size(array.element);
+  if (Direct(array, part)) {
+    row_ = array.c_stride;
+    sample_ = array.n_stride;
+    data_ = array.plane(part.n, part.c) + first * size;
+    return;
+  }
+  row_ = count;
+  sample_ = part.channels * count;
+  copy_.reset(static_cast<char *>(std::malloc(part.planes() * count * size)));
+  if (!(data_ = copy_.get())) {
+    outcome->Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory: %lld bytes wanted to copy planes whose strides the "
+                       "kernels don't take", static_cast<long long>(part.planes() * count * size)));
+  } else if (use == kRead) {
+    Pack(array, part, first, count, data_, row_);
+  }
+}
+
+void Window::Flush() const {
+  if (copy_) Unpack(array_, part_, first_, count_, data_, row_);
+}
+
+View Engine::Dense::Make(const PerPlane &values, double otherwise, Element math, const Part &part, double *copy) {
+  const int64_t channels = part.channels;
+  if (values && values.element == math && (values.c_stride == 1 || channels == 1)) {
+    if (part.batch == 1 || (values.n_stride >= 0 && values.n_stride < (1 << 20))) {
+      return View(values.at(part.n, part.c), math, {{channels, 1}, {part.batch, values.n_stride}});
+    }
+  }
+  const int64_t batch = values && values.n_stride != 0 ? part.batch : 1;
+  for (int64_t n = 0; n < batch; n++) {
+    for (int64_t c = 0; c < channels; c++) {
+      const double value = values ? values.Get(part.n + n, part.c + c) : otherwise;
+      haline::Write(math, reinterpret_cast<char *>(copy) + (n * channels + c) * Size(math), value);
+    }
+  }
+  return View(copy, math, {{channels, 1}, {part.batch, batch == 1 ? 0 : channels}});
+}
+
+Engine::Dense::Dense(const PerPlane &values, double otherwise, Element math, const Part &part)
+    : view_(Make(values, otherwise, math, part, copy_)) {}
+
+void Engine::Moments(const Part &part, bool parallel, double *pivots, double *sums) {
+  const Array x = problem_.Valid(problem_.x, part.n);
+  const bool direct = Window::Direct(x, part);
+  const Element element = problem_.element;
+  const int64_t runs = std::min(part.size / kRun, kMostRuns), step = part.size / runs;
+  View out = PerPlanes(pivots, part, part.channels);
+  if (direct) {
+    View samples(x.plane(part.n, part.c), element,
+                 {{kRun, 1}, {runs, step}, {part.channels, x.c_stride}, {part.batch, x.n_stride}});
+    Call("pivot", kernels_.pivot, samples, out);
+  } else {
+    const int64_t row = runs * kRun;
+    const Memory<char> copy(static_cast<char *>(std::malloc(part.planes() * row * Size(element))));
+    if (!copy) return outcome_.Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory for samples of the planes"));
+    for (int64_t run = 0; run < runs; run++) {
+      Pack(x, part, run * step, kRun, copy.get() + run * kRun * Size(element), row);
+    }
+    View samples(copy.get(), element, {{kRun, 1}, {runs, kRun}, {part.channels, row}, {part.batch, part.channels * row}});
+    Call("pivot", kernels_.pivot, samples, out);
+  }
+  ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
+    const Window window(x, part, first, count, Window::kRead, &outcome_);
+    View result = Sums(sums, part, part.channels, 2, block, blocks);
+    View pivot = PerPlanes(pivots, part, part.channels);
+    Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, window.Planes(), pivot, result);
+  });
+}
+
+}  // namespace haline

@@ -1,0 +1,185 @@
+// The forward pass: pivot, sums, coefficients, y, part by part, while its planes are in cache.
+#include <cmath>
+
+#include "engine.h"
+
+namespace haline {
+namespace {
+
+// The columns of coefficients_generator.cpp and of wide_generator.cpp's statistics.
+enum Column { kH, kA, kB, kFast, kMean, kVariance, kRstd, kColumns };
+enum WideColumn { kWideMean, kWideVariance, kWideRstd, kWideColumns };
+
+class ForwardEngine : public Engine {
+ public:
+  using Engine::Engine;
+
+  haline_status Run() {
+    if (problem_.running_mean || problem_.running_variance) {
+      const int64_t count = 2 * problem_.planes() + 1;
+      statistics_.reset(static_cast<double *>(std::calloc(count, sizeof(double))));
+      if (!statistics_) return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the running statistics of %lld planes",
+                                    static_cast<long long>(problem_.planes()));
+    }
+    ForParts([this](const Part &part, bool parallel) { Normalize(part, parallel); });
+    if (!outcome_.failed() && statistics_) UpdateRunning();
+    return outcome_.Tell();
+  }
+
+ private:
+  void Normalize(const Part &part, bool parallel) {
+    if (part.size == 0) {
+      Record(part, [](int64_t, int64_t, int) { return 0.0; });
+    } else if (part.size < kTiny && !problem_.given) {
+      Wide(part);
+    } else {
+      Fast(part, parallel);
+    }
+    if (!problem_.lengths || !problem_.y.data) return;
+    for (int64_t c = 0; c < part.channels; c++) {
+      Array y = problem_.y;
+      y.data = y.plane(0, part.c + c);
+      FillRows(y, part.n, 1, problem_.length(part.n), problem_.extent);
+    }
+  }
+
+  void Fast(const Part &part, bool parallel) {
+    const int64_t blocks = problem_.given ? 1 : Blocks(part.size), row = part.padded();
+    double pivots[kSlots], own_sums[2 * kSlots], coefficients[kColumns * kSlots];
+    Memory<double> heap;
+    double *const sums = Room(own_sums, 2 * kSlots, 2 * row * part.batch * blocks, &heap);
+    if (!sums) return;
+    double count = static_cast<double>(part.size), eps = problem_.eps;
+    if (problem_.given) {
+      // Sums that have the given statistics: one element about the mean, whose square is the variance.
+      for (int64_t n = 0; n < part.batch; n++) {
+        for (int64_t c = 0; c < part.channels; c++) {
+          pivots[n * row + c] = problem_.mean.Get(part.n + n, part.c + c);
+          sums[2 * n * row + c] = 0;
+          sums[(2 * n + 1) * row + c] = GivenVariance(part.n + n, part.c + c);
+        }
+      }
+      count = 1;
+      if (problem_.rstd) eps = 0;
+    } else {
+      Moments(part, parallel, pivots, sums);
+    }
+    // (Of one block where the statistics are given.)
+    View pivot = PerPlanes(pivots, part, row);
+    View in(sums, {{row, 1}, {2, row}, {blocks, 2 * row}, {part.batch, 2 * row * blocks}});
+    View out = Columns(coefficients, part, row, kColumns, row);
+    Call("coefficients", kernels_.coefficients, pivot, in, Scale(part), Shift(part), eps, count, out);
+    if (outcome_.failed()) return;
+
+    const auto column = [&](int64_t n, int64_t c, int which) { return coefficients[(n * kColumns + which) * row + c]; };
+    if (!problem_.given) Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kMean + which); });
+    bool all_fast = true;
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && column(n, c, kFast) != 0;
+    }
+    if (all_fast || problem_.given) return Apply(part, parallel, coefficients, row);
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0; c < part.channels; c++) {
+        const Part plane{part.n + n, 1, part.c + c, 1, part.size};
+        if (column(n, c, kFast) != 0) {
+          Apply(plane, parallel, coefficients + n * kColumns * row + c, row);
+        } else {
+          Wide(plane);
+        }
+      }
+    }
+  }
+
+  double GivenVariance(int64_t n, int64_t c) const {
+    if (!problem_.rstd) return problem_.variance.Get(n, c);
+    const double rstd = problem_.rstd.Get(n, c);
+    return rstd == 0 ? 0 : 1 / (rstd * rstd);  // rstd = 0 is what a constant plane without eps has
+  }
+
+  // From the end backwards where the blocks are worked on one by one: the end is what the caches hold.
+  void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row) {
+    if (!problem_.y.data) return;
+    const bool direct = Window::Direct(problem_.Valid(problem_.x, part.n), part) &&
+                        Window::Direct(problem_.Valid(problem_.y, part.n), part) &&
+                        Window::Direct(problem_.Valid(residual(), part.n), part);
+    const int64_t last = Blocks(part.size) - 1;
+    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
+      if (blocks == 1 && last > 0) {
+        block = last - block;
+        first = block * kBlock;
+        count = block == last ? part.size - first : kBlock;
+      }
+      const Window x = Read(problem_.x, part, first, count), r = Read(residual(), part, first, count),
+                   y = Written(problem_.y, part, first, count);
+      View in = Columns(coefficients, part, part.channels, kColumns, row);
+      Call("apply", kernels_.apply, x.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(), y.Elements());
+      if (!outcome_.failed()) y.Flush();
+    });
+  }
+
+  // All in double: tiny planes, and single ones that the float kernels can't do justice.
+  void Wide(const Part &part) {
+    double statistics[kWideColumns * kSlots];
+    View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
+    const Window x = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size);
+    Array nowhere;  // where only the statistics are wanted
+    nowhere.element = problem_.element;
+    nowhere.loops[0] = {part.size, 2};
+    const Window y = Written(problem_.y.data ? problem_.y : nowhere, part, 0, part.size);
+    Call("wide", part.size < kTiny ? kernels_.wide_across : kernels_.wide_along, x.Elements(), r.Elements(), Scale(part),
+         Shift(part), has_residual(), problem_.slope, problem_.eps, y.Elements(), out);
+    if (outcome_.failed()) return;
+    if (problem_.y.data) y.Flush();
+    Record(part, [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
+  }
+
+  // value(n, c, which) is what a plane's statistics are, as in WideColumn.
+  template <typename F>
+  void Record(const Part &part, const F &value) {
+    if (!statistics_ && !problem_.mean && !problem_.rstd && !problem_.variance && !problem_.m2) return;
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0; c < part.channels; c++) {
+        const double mean = value(n, c, kWideMean), variance = value(n, c, kWideVariance);
+        const int64_t at_n = part.n + n, at_c = part.c + c;
+        if (problem_.mean) problem_.mean.Set(at_n, at_c, mean);
+        if (problem_.variance) problem_.variance.Set(at_n, at_c, variance);
+        if (problem_.rstd) problem_.rstd.Set(at_n, at_c, value(n, c, kWideRstd));
+        if (problem_.m2) problem_.m2.Set(at_n, at_c, variance * static_cast<double>(part.size));
+        if (!statistics_) continue;
+        double *const kept = &statistics_[2 * (at_n * problem_.channels + at_c)];
+        kept[0] = mean;
+        // Unbiased; one element says nothing of a variance.
+        kept[1] = part.size > 1 ? variance * (static_cast<double>(part.size) / static_cast<double>(part.size - 1)) : 0;
+      }
+    }
+  }
+
+  // As PyTorch's track_running_stats: running = (1 - momentum) * running + momentum * (mean over the samples).
+  void UpdateRunning() {
+    int64_t samples = 0;
+    for (int64_t n = 0; n < problem_.batch; n++) samples += problem_.rows * problem_.length(n) > 0;
+    if (samples == 0) return;
+    for (int64_t c = 0; c < problem_.channels; c++) {
+      double sums[2] = {0, 0};
+      for (int64_t n = 0; n < problem_.batch; n++) {
+        for (int i : {0, 1}) sums[i] += statistics_[2 * (n * problem_.channels + c) + i];
+      }
+      const PerPlane *const running[2] = {&problem_.running_mean, &problem_.running_variance};
+      for (int i : {0, 1}) {
+        if (!*running[i]) continue;
+        running[i]->Set(0, c, (1 - problem_.momentum) * running[i]->Get(0, c) +
+                                  problem_.momentum * (sums[i] / static_cast<double>(samples)));
+      }
+    }
+  }
+
+  Memory<double> statistics_;  // of each plane: mean and unbiased variance
+};
+
+}  // namespace
+
+haline_status Forward(const Problem &problem, const Plan &plan, const KernelSet &kernels) {
+  return ForwardEngine(problem, plan, kernels).Run();
+}
+
+}  // namespace haline

@@ -1,0 +1,163 @@
+#include "tensor.h"
+
+#include <cstdio>
+#include <limits>
+
+#include "error.h"
+
+namespace haline {
+namespace {
+
+// "float32", "uint8x4", ...
+struct DTypeText {
+  char text[48];
+  explicit DTypeText(haline_dtype dtype) {
+    const char *code = dtype.code == HALINE_FLOAT    ? "float"
+                       : dtype.code == HALINE_BFLOAT ? "bfloat"
+                       : dtype.code == HALINE_INT    ? "int"
+                       : dtype.code == HALINE_UINT   ? "uint"
+                                                     : nullptr;
+    if (!code) {
+      std::snprintf(text, sizeof(text), "type code %d with %d bits", dtype.code, dtype.bits);
+    } else if (dtype.lanes == 1) {
+      std::snprintf(text, sizeof(text), "%s%d", code, dtype.bits);
+    } else {
+      std::snprintf(text, sizeof(text), "%s%dx%d", code, dtype.bits, dtype.lanes);
+    }
+  }
+};
+
+char *Data(const haline_tensor &t) { return static_cast<char *>(t.data) + t.byte_offset; }
+
+}  // namespace
+
+ShapeText::ShapeText(const int64_t *shape, int rank) {
+  size_t used = 0;
+  const auto put = [&](const char *format, auto... values) {
+    if (used < sizeof(text)) used += std::snprintf(text + used, sizeof(text) - used, format, values...);
+  };
+  put("[");
+  for (int i = 0; i < rank; i++) put(i ? ", %lld" : "%lld", static_cast<long long>(shape[i]));
+  put("]");
+}
+
+ShapeText::ShapeText(const haline_tensor &t) : ShapeText(t.shape, t.ndim) {}
+
+int64_t Stride(const haline_tensor &t, int i) {
+  if (t.strides) return t.strides[i];
+  int64_t stride = 1;
+  for (int j = t.ndim - 1; j > i; j--) stride *= t.shape[j];
+  return stride;
+}
+
+haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count) {
+  if (!t) return Fail(HALINE_INVALID_ARGUMENT, "%s: null found, a tensor wanted", name);
+  if (t->device.type != HALINE_CPU) {
+    return Fail(HALINE_UNSUPPORTED, "%s: device type %d found, %d (CPU) wanted", name, t->device.type, HALINE_CPU);
+  }
+  if (t->ndim < 0 || (t->ndim > 0 && !t->shape)) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: %d dimensions and %s shape found, a shape wanted", name, t->ndim,
+                t->shape ? "a" : "a null");
+  }
+  *count = 1;
+  bool empty = false;
+  for (int i = 0; i < t->ndim; i++) {
+    if (t->shape[i] < 0) {
+      return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, extents of 0 and up wanted", name, ShapeText(*t).text);
+    }
+    empty = empty || t->shape[i] == 0;
+  }
+  const int64_t size = t->dtype.bits / 8 > 0 ? t->dtype.bits / 8 : 1;
+  for (int i = 0; i < t->ndim && !empty; i++) {
+    if (*count > std::numeric_limits<int64_t>::max() / size / t->shape[i]) {
+      return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, which no memory can hold", name, ShapeText(*t).text);
+    }
+    *count *= t->shape[i];
+  }
+  if (empty) *count = 0;
+  if (*count > 0 && !t->data) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: null data found, %lld elements wanted", name,
+                static_cast<long long>(*count));
+  }
+  if (*count > 0 && reinterpret_cast<uintptr_t>(Data(*t)) % size != 0) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: data that is not aligned to %lld bytes found, aligned %s wanted", name,
+                static_cast<long long>(size), DTypeText(t->dtype).text);
+  }
+  return HALINE_OK;
+}
+
+const char *Name(Element element) {
+  constexpr const char *kNames[] = {"float32", "float16", "bfloat16", "float64"};
+  return kNames[static_cast<int>(element)];
+}
+
+haline_status GetElement(const char *name, const haline_tensor &t, Element *element) {
+  const haline_dtype d = t.dtype;
+  if (d.lanes == 1 && d.code == HALINE_FLOAT && d.bits == 32) return *element = Element::kF32, HALINE_OK;
+  if (d.lanes == 1 && d.code == HALINE_FLOAT && d.bits == 16) return *element = Element::kF16, HALINE_OK;
+  if (d.lanes == 1 && d.code == HALINE_BFLOAT && d.bits == 16) return *element = Element::kBF16, HALINE_OK;
+  if (d.lanes == 1 && d.code == HALINE_FLOAT && d.bits == 64) return *element = Element::kF64, HALINE_OK;
+  return Fail(HALINE_UNSUPPORTED, "%s: %s elements found, float32, float16, bfloat16 or float64 wanted", name,
+              DTypeText(d).text);
+}
+
+haline_status ToArray(const char *name, const haline_tensor &t, bool rows_apart, Array *array) {
+  const haline_status status = GetElement(name, t, &array->element);
+  if (status != HALINE_OK) return status;
+  array->data = Data(t);
+  array->n_stride = Stride(t, 0);
+  array->c_stride = Stride(t, 1);
+  array->loop_count = 0;
+  for (int i = t.ndim - 1; i >= 2; i--) {
+    const int64_t extent = t.shape[i], stride = Stride(t, i);
+    const bool row = rows_apart && i == t.ndim - 1;
+    if (extent == 1 && !row) continue;
+    if (array->loop_count > (rows_apart ? 1 : 0)) {
+      Loop &last = array->loops[array->loop_count - 1];
+      if (stride == last.stride * last.extent) {
+        last.extent *= extent;
+        continue;
+      }
+    }
+    if (array->loop_count == kMostLoops) {
+      return Fail(HALINE_UNSUPPORTED,
+                  "%s: strides found that leave the dimensions after the second more than %d loops, fewer wanted: make "
+                  "it contiguous first", name, kMostLoops);
+    }
+    array->loops[array->loop_count++] = {extent, stride};
+  }
+  if (array->loop_count == 0) array->loops[array->loop_count++] = {1, 1};
+  return HALINE_OK;
+}
+
+Range MemoryOf(const haline_tensor &t) {
+  int64_t low = 0, high = 1;
+  for (int i = 0; i < t.ndim; i++) {
+    if (t.shape[i] == 0) return {};
+    const int64_t reach = (t.shape[i] - 1) * Stride(t, i);
+    (reach < 0 ? low : high) += reach;
+  }
+  const auto data = reinterpret_cast<uintptr_t>(Data(t));
+  const int64_t size = t.dtype.bits / 8;
+  return {data + low * size, data + high * size};
+}
+
+bool SameMemory(const haline_tensor &a, const haline_tensor &b) {
+  if (Data(a) != Data(b) || a.ndim != b.ndim) return false;
+  for (int i = 0; i < a.ndim; i++) {
+    if (a.shape[i] != b.shape[i] || (a.shape[i] > 1 && Stride(a, i) != Stride(b, i))) return false;
+  }
+  return true;
+}
+
+bool RepeatsItself(const haline_tensor &t) {
+  for (int i = 0; i < t.ndim; i++) {
+    if (t.shape[i] == 0) return false;
+  }
+  for (int i = 0; i < t.ndim; i++) {
+    if (t.shape[i] > 1 && Stride(t, i) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace haline

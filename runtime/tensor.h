@@ -1,0 +1,42 @@
+// From one of the caller's tensors to memory that is known to be sound, or to an error that names what is not.
+#ifndef HALINE_RUNTIME_TENSOR_H_
+#define HALINE_RUNTIME_TENSOR_H_
+
+#include "array.h"
+#include "haline/haline.h"
+
+namespace haline {
+
+// "[2, 3, 4]", cut short after a few hundred characters.
+struct ShapeText {
+  char text[256];
+  explicit ShapeText(const haline_tensor &t);
+  ShapeText(const int64_t *shape, int rank);
+};
+
+// The shape, device, alignment and memory of one tensor; its elements are counted. Says nothing of its element type.
+haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count);
+
+haline_status GetElement(const char *name, const haline_tensor &t, Element *element);
+const char *Name(Element element);
+
+// The strides of dimension i, also where the tensor has none.
+int64_t Stride(const haline_tensor &t, int i);
+
+// [N, C, *], checked before. `rows_apart`: the last dimension is not merged with those before it.
+haline_status ToArray(const char *name, const haline_tensor &t, bool rows_apart, Array *array);
+
+// Where a tensor's elements lie, from the first byte to past the last.
+struct Range {
+  uintptr_t begin = 0, end = 0;
+  bool Overlaps(const Range &other) const { return begin < other.end && other.begin < end; }
+};
+Range MemoryOf(const haline_tensor &t);
+bool SameMemory(const haline_tensor &a, const haline_tensor &b);
+
+// Whether two elements of the tensor share memory for certain: a stride of 0.
+bool RepeatsItself(const haline_tensor &t);
+
+}  // namespace haline
+
+#endif  // HALINE_RUNTIME_TENSOR_H_
