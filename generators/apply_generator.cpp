@@ -14,7 +14,8 @@ class Apply : public Generator<Apply> {
   Input<Buffer<void, 3>> residual{"residual"};            // as x; x itself where there is none
   Input<bool> has_residual{"has_residual"};
   Input<double> slope{"slope"};  // of the activation below 0
-  Input<int> form{"form"};       // 0: y = norm(x); 1: with an activation; 2: with all, and whatever NaN comes up is the one NaN
+  Input<int> form{
+      "form"};  // 0: y = norm(x); 1: with an activation; 2: with all, and whatever NaN comes up is the one NaN
   Output<Buffer<void, 3>> y{"y"};  // (s, c, n), s contiguous; may be x or residual
 
   void generate() {

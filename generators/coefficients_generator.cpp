@@ -21,7 +21,7 @@ class Coefficients : public Generator<Coefficients> {
   Input<Buffer<void, 2>> scale{"scale"};    // (c, n)
   Input<Buffer<void, 2>> shift{"shift"};    // (c, n)
   Input<double> eps{"eps"};
-  Input<double> count{"count"};  // elements of a plane
+  Input<double> count{"count"};                            // elements of a plane
   Output<Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, fast, mean, var, rstd}, n)
 
   void generate() {

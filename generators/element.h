@@ -42,7 +42,8 @@ inline Halide::Expr Load(const Halide::Expr &v, Element e, const Halide::Target 
   const Expr bits = cast<uint32_t>(v);
   const Expr scaled = reinterpret<float>((bits & 0x7fff) << 13) * reinterpret<float>(cast<uint32_t>(Expr(0x77800000)));
   const Expr finite = reinterpret<uint32_t>(scaled);
-  const Expr magnitude = select((bits & 0x7c00) == 0x7c00, ((bits & 0x7fff) << 13) | cast<uint32_t>(Expr(0x7f800000)), finite);
+  const Expr magnitude =
+      select((bits & 0x7c00) == 0x7c00, ((bits & 0x7fff) << 13) | cast<uint32_t>(Expr(0x7f800000)), finite);
   return reinterpret<float>(magnitude | ((bits & 0x8000) << 16));
 }
 

@@ -22,9 +22,9 @@ class GradientGenerator : public Halide::Generator<T> {
 
   Halide::GeneratorParam<Element> element{"element", Element::kF32, kElements};
 
-  Input<Volume> x{"x"};                // (s, c, n), s contiguous
-  Input<Volume> dy{"dy"};              // as x
-  Input<Volume> residual{"residual"};  // as x; x itself where there is none
+  Input<Volume> x{"x"};                                           // (s, c, n), s contiguous
+  Input<Volume> dy{"dy"};                                         // as x
+  Input<Volume> residual{"residual"};                             // as x; x itself where there is none
   Input<Halide::Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n) of the forward pass
   Input<Halide::Buffer<double, 2>> mean{"mean"};                  // (c, n)
   Input<bool> has_residual{"has_residual"};

@@ -11,7 +11,7 @@ class Moments : public Generator<Moments> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
 
-  Input<Buffer<void, 3>> x{"x"};           // (s, c, n), s contiguous
+  Input<Buffer<void, 3>> x{"x"};            // (s, c, n), s contiguous
   Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
   Output<Buffer<double, 4>> sums{"sums"};   // (c, which, block, n)
 

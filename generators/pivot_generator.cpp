@@ -17,7 +17,9 @@ class Pivot : public Generator<Pivot> {
   Output<Buffer<double, 2>> pivot{"pivot"};   // (c, n)
 
   void generate() {
-    const auto x = [this](const Expr &u, const Expr &run) { return Load(samples(u, run, c, n), element, get_target()); };
+    const auto x = [this](const Expr &u, const Expr &run) {
+      return Load(samples(u, run, c, n), element, get_target());
+    };
     const Expr run_count = samples.dim(1).extent();
     const Expr first = x(0, 0);
     RDom run(0, run_count, "run");

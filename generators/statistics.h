@@ -111,7 +111,9 @@ class BlockSums {
     tree_ = std::make_unique<LaneTree>(lanes_, "lane_tree");
   }
 
-  Exprs Total(const Halide::Var &b, const Halide::Var &c, const Halide::Var &n) const { return tree_->Total({b, c, n}); }
+  Exprs Total(const Halide::Var &b, const Halide::Var &c, const Halide::Var &n) const {
+    return tree_->Total({b, c, n});
+  }
 
   // Vectors along the lanes; all of it inside the loop `at`.
   void Schedule(const Halide::LoopLevel &at, int vector) {

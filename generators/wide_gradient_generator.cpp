@@ -62,13 +62,16 @@ class WideGradient : public Generator<WideGradient> {
       return select(slope == 1, gradient, ActivateGradient(z, slope, gradient));
     };
     totals = std::make_unique<PlaneSum>(
-        "totals", [&](const Expr &i) { return Exprs{g(i), g(i) * xhat(i)}; }, size, lanes, compensated, c, n);
+        "totals",
+        [&](const Expr &i) {
+          return Exprs{g(i), g(i) * xhat(i)};
+        },
+        size, lanes, compensated, c, n);
     const Exprs total = totals->Total(c, n);
     means(c, n) = Tuple(total[0], total[1], select(frozen, 0, total[0] / count), select(frozen, 0, total[1] / count),
                         of_plane(scale) * of_plane(rstd));
 
-    const Expr result =
-        select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
+    const Expr result = select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
     dx(s, c, n) = Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
     sums(c, which, n) = OneNan(mux(which, {means(c, n)[0], means(c, n)[1]}));
   }

@@ -16,7 +16,7 @@ class Cursor {
     }
   }
 
-  int64_t offset() const { return offset_; }                            // in elements
+  int64_t offset() const { return offset_; }                           // in elements
   int64_t left() const { return array_.loops[0].extent - index_[0]; }  // of this row, with the current one
 
   void Advance(int64_t by) {  // by <= left()
@@ -90,17 +90,23 @@ void UnpackAs(const Array &array, const Part &part, int64_t first, int64_t count
 
 void Pack(const Array &array, const Part &part, int64_t first, int64_t count, char *to, int64_t row) {
   switch (Size(array.element)) {
-    case 2: return PackAs<uint16_t>(array, part, first, count, to, row);
-    case 4: return PackAs<uint32_t>(array, part, first, count, to, row);
-    default: return PackAs<uint64_t>(array, part, first, count, to, row);
+    case 2:
+      return PackAs<uint16_t>(array, part, first, count, to, row);
+    case 4:
+      return PackAs<uint32_t>(array, part, first, count, to, row);
+    default:
+      return PackAs<uint64_t>(array, part, first, count, to, row);
   }
 }
 
 void Unpack(const Array &array, const Part &part, int64_t first, int64_t count, const char *from, int64_t row) {
   switch (Size(array.element)) {
-    case 2: return UnpackAs<uint16_t>(array, part, first, count, from, row);
-    case 4: return UnpackAs<uint32_t>(array, part, first, count, from, row);
-    default: return UnpackAs<uint64_t>(array, part, first, count, from, row);
+    case 2:
+      return UnpackAs<uint16_t>(array, part, first, count, from, row);
+    case 4:
+      return UnpackAs<uint32_t>(array, part, first, count, from, row);
+    default:
+      return UnpackAs<uint64_t>(array, part, first, count, from, row);
   }
 }
 

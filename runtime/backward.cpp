@@ -14,12 +14,13 @@ class BackwardEngine : public Engine {
 
   haline_status Run() {
     // By channel, the planes' shares are kept and added at the end, in the samples' order.
-    const bool by_plane = (!problem_.dscale || problem_.dscale.n_stride != 0) &&
-                          (!problem_.dshift || problem_.dshift.n_stride != 0);
+    const bool by_plane =
+        (!problem_.dscale || problem_.dscale.n_stride != 0) && (!problem_.dshift || problem_.dshift.n_stride != 0);
     if (!by_plane) {
       shares_.reset(static_cast<double *>(std::calloc(2 * problem_.planes() + 1, sizeof(double))));
-      if (!shares_) return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the gradients of scale and shift of %lld planes",
-                                static_cast<long long>(problem_.planes()));
+      if (!shares_)
+        return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the gradients of scale and shift of %lld planes",
+                    static_cast<long long>(problem_.planes()));
     }
     ForParts([this](const Part &part, bool parallel) { Differentiate(part, parallel); });
     if (!outcome_.failed() && shares_) AddShares();
@@ -73,14 +74,14 @@ class BackwardEngine : public Engine {
       View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
       View mean = PerPlanes(means, part, part.channels);
       View out = Sums(sums, part, part.channels, 3, block, count);
-      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large, x.Planes(),
-           dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
+      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
+           x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
     });
     View in = Sums(sums, part, row, 3, 0, blocks);
     View rstd = PerPlanes(rstds, part, row);
     View out = Columns(gradients, part, row, kColumns, row);
-    Call("gradient_coefficients", kernels_.gradient_coefficients, in, rstd, Scale(part),
-         static_cast<double>(part.size), problem_.frozen, out);
+    Call("gradient_coefficients", kernels_.gradient_coefficients, in, rstd, Scale(part), static_cast<double>(part.size),
+         problem_.frozen, out);
     if (outcome_.failed()) return;
 
     const auto column = [&](int64_t n, int64_t c, int which) { return gradients[(n * kColumns + which) * row + c]; };

@@ -124,8 +124,8 @@ haline_status CheckPerPlane(const Named &a, int shapes, Types types, const Probl
     return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, [%lld] (the channels of x) wanted", a.name,
                 ShapeText(t).text, c);
   }
-  return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, %s%.0lld%s[%lld, %lld] (the %schannels of x) wanted", a.name,
-              ShapeText(t).text, shapes & kChannels ? "[" : "", shapes & kChannels ? c : 0,
+  return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, %s%.0lld%s[%lld, %lld] (the %schannels of x) wanted",
+              a.name, ShapeText(t).text, shapes & kChannels ? "[" : "", shapes & kChannels ? c : 0,
               shapes & kChannels ? "] or " : "", n, c, "samples and ");
 }
 
@@ -173,8 +173,12 @@ haline_status GetOptions(const haline_options *given, haline_options *options, P
     return Fail(HALINE_INVALID_ARGUMENT, "momentum: %g found, 0 to 1 wanted", o.momentum);
   }
   switch (o.activation) {
-    case HALINE_NO_ACTIVATION: problem->slope = 1; break;
-    case HALINE_RELU: problem->slope = 0; break;
+    case HALINE_NO_ACTIVATION:
+      problem->slope = 1;
+      break;
+    case HALINE_RELU:
+      problem->slope = 0;
+      break;
     case HALINE_LEAKY_RELU:
       if (!std::isfinite(o.negative_slope)) {
         return Fail(HALINE_INVALID_ARGUMENT, "negative_slope: %g found, a finite number wanted", o.negative_slope);
@@ -182,8 +186,10 @@ haline_status GetOptions(const haline_options *given, haline_options *options, P
       problem->slope = o.negative_slope;
       break;
     default:
-      return Fail(HALINE_INVALID_ARGUMENT, "activation: %d found, HALINE_NO_ACTIVATION, HALINE_RELU or "
-                  "HALINE_LEAKY_RELU wanted", static_cast<int>(o.activation));
+      return Fail(HALINE_INVALID_ARGUMENT,
+                  "activation: %d found, HALINE_NO_ACTIVATION, HALINE_RELU or "
+                  "HALINE_LEAKY_RELU wanted",
+                  static_cast<int>(o.activation));
   }
   problem->eps = o.eps;
   problem->momentum = o.momentum;
@@ -204,9 +210,13 @@ haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, c
   HALINE_TRY(CheckPerPlane({"shift", shift}, kChannels | kPlanes, kParameters, *problem, &problem->shift));
   if (o.given_mean || o.given_rstd || o.given_variance) {
     if (!o.given_mean || !o.given_rstd == !o.given_variance) {
-      return Fail(HALINE_INVALID_ARGUMENT, "given_mean: %s found with %s, given_mean and one of given_rstd and "
-                  "given_variance wanted", o.given_mean ? "a tensor" : "null",
-                  o.given_rstd && o.given_variance ? "both others" : o.given_mean ? "neither other" : "another");
+      return Fail(HALINE_INVALID_ARGUMENT,
+                  "given_mean: %s found with %s, given_mean and one of given_rstd and "
+                  "given_variance wanted",
+                  o.given_mean ? "a tensor" : "null",
+                  o.given_rstd && o.given_variance ? "both others"
+                  : o.given_mean                   ? "neither other"
+                                                   : "another");
     }
     if (o.mean || o.rstd || o.running_mean || o.running_variance) {
       return Fail(HALINE_INVALID_ARGUMENT, "given_mean: statistics given and asked for found, one of them wanted");
@@ -223,9 +233,18 @@ haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, c
   HALINE_TRY(CheckPerPlane({"running_mean", o.running_mean}, kChannels, kStatistics, *problem, &problem->running_mean));
   HALINE_TRY(CheckPerPlane({"running_variance", o.running_variance}, kChannels, kStatistics, *problem,
                            &problem->running_variance));
-  return CheckMemory({{"x", x}, {"scale", scale}, {"shift", shift}, {"residual", o.residual}, {"lengths", o.lengths},
-                      {"given_mean", o.given_mean}, {"given_rstd", o.given_rstd}, {"given_variance", o.given_variance}},
-                     {{"y", y}, {"mean", o.mean}, {"rstd", o.rstd}, {"running_mean", o.running_mean},
+  return CheckMemory({{"x", x},
+                      {"scale", scale},
+                      {"shift", shift},
+                      {"residual", o.residual},
+                      {"lengths", o.lengths},
+                      {"given_mean", o.given_mean},
+                      {"given_rstd", o.given_rstd},
+                      {"given_variance", o.given_variance}},
+                     {{"y", y},
+                      {"mean", o.mean},
+                      {"rstd", o.rstd},
+                      {"running_mean", o.running_mean},
                       {"running_variance", o.running_variance}},
                      {{y, x}, {y, o.residual}});
 }
@@ -252,8 +271,14 @@ haline_status CheckBackward(const haline_tensor *x, const haline_tensor *dy, con
   HALINE_TRY(CheckPerPlane({"rstd", rstd}, shapes, kStatistics, *problem, &problem->rstd));
   HALINE_TRY(CheckPerPlane({"dscale", dscale}, kChannels | kPlanes, kParameters, *problem, &problem->dscale));
   HALINE_TRY(CheckPerPlane({"dshift", dshift}, kChannels | kPlanes, kParameters, *problem, &problem->dshift));
-  return CheckMemory({{"x", x}, {"dy", dy}, {"scale", scale}, {"shift", shift}, {"residual", o.residual},
-                      {"lengths", o.lengths}, {"mean", mean}, {"rstd", rstd}},
+  return CheckMemory({{"x", x},
+                      {"dy", dy},
+                      {"scale", scale},
+                      {"shift", shift},
+                      {"residual", o.residual},
+                      {"lengths", o.lengths},
+                      {"mean", mean},
+                      {"rstd", rstd}},
                      {{"dx", dx}, {"dresidual", o.dresidual}, {"dscale", dscale}, {"dshift", dshift}},
                      {{dx, x}, {dx, dy}});
 }
@@ -280,12 +305,16 @@ haline_status CheckMerge(int32_t tiles, const int64_t *counts, const haline_tens
                          const haline_tensor *m2) {
   if (tiles < 1 || !counts || !means || !m2s || !count) {
     return Fail(HALINE_INVALID_ARGUMENT, "%s: %s found, %s wanted",
-                tiles < 1 ? "tiles" : !counts ? "counts" : !means ? "means" : !m2s ? "m2s" : "count",
+                tiles < 1 ? "tiles"
+                : !counts ? "counts"
+                : !means  ? "means"
+                : !m2s    ? "m2s"
+                          : "count",
                 tiles < 1 ? "fewer than 1" : "null", tiles < 1 ? "1 and up" : "one entry for each tile");
   }
   for (int32_t i = -1; i < tiles; i++) {
-    for (const Named &a : {Named{i < 0 ? "mean" : "means", i < 0 ? mean : means[i]},
-                           Named{i < 0 ? "m2" : "m2s", i < 0 ? m2 : m2s[i]}}) {
+    for (const Named &a :
+         {Named{i < 0 ? "mean" : "means", i < 0 ? mean : means[i]}, Named{i < 0 ? "m2" : "m2s", i < 0 ? m2 : m2s[i]}}) {
       int64_t elements;
       Element element;
       HALINE_TRY(CheckTensor(a.name, a.tensor, &elements));
@@ -293,9 +322,11 @@ haline_status CheckMerge(int32_t tiles, const int64_t *counts, const haline_tens
       if (element != Element::kF64) {
         return Fail(HALINE_UNSUPPORTED, "%s: %s elements found, float64 wanted", a.name, Name(element));
       }
-      if (a.tensor->ndim != mean->ndim || std::memcmp(a.tensor->shape, mean->shape, mean->ndim * sizeof(int64_t)) != 0) {
-        return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, %s (the shape of mean) wanted: moments of the same planes",
-                    a.name, ShapeText(*a.tensor).text, ShapeText(*mean).text);
+      if (a.tensor->ndim != mean->ndim ||
+          std::memcmp(a.tensor->shape, mean->shape, mean->ndim * sizeof(int64_t)) != 0) {
+        return Fail(HALINE_INVALID_ARGUMENT,
+                    "%s: shape %s found, %s (the shape of mean) wanted: moments of the same planes", a.name,
+                    ShapeText(*a.tensor).text, ShapeText(*mean).text);
       }
       for (int d = 0; d < a.tensor->ndim; d++) {
         if (elements > 0 && a.tensor->shape[d] > 1) {
@@ -308,7 +339,8 @@ haline_status CheckMerge(int32_t tiles, const int64_t *counts, const haline_tens
       }
     }
     if (i >= 0 && counts[i] < 0) {
-      return Fail(HALINE_INVALID_ARGUMENT, "counts: %lld found at %d, 0 and up wanted", static_cast<long long>(counts[i]), i);
+      return Fail(HALINE_INVALID_ARGUMENT, "counts: %lld found at %d, 0 and up wanted",
+                  static_cast<long long>(counts[i]), i);
     }
   }
   return HALINE_OK;

@@ -52,10 +52,14 @@ inline double Read(Element e, const char *from) {
   float single;
   double value;
   switch (e) {
-    case Element::kF32: return std::memcpy(&single, from, sizeof(single)), single;
-    case Element::kF64: return std::memcpy(&value, from, sizeof(value)), value;
-    case Element::kF16: return std::memcpy(&bits, from, sizeof(bits)), HalfToFloat(bits);
-    case Element::kBF16: return std::memcpy(&bits, from, sizeof(bits)), BFloatToFloat(bits);
+    case Element::kF32:
+      return std::memcpy(&single, from, sizeof(single)), single;
+    case Element::kF64:
+      return std::memcpy(&value, from, sizeof(value)), value;
+    case Element::kF16:
+      return std::memcpy(&bits, from, sizeof(bits)), HalfToFloat(bits);
+    case Element::kBF16:
+      return std::memcpy(&bits, from, sizeof(bits)), BFloatToFloat(bits);
   }
   return 0;
 }
@@ -64,9 +68,15 @@ inline void Write(Element e, char *to, double value) {
   const float single = static_cast<float>(value);
   const uint16_t bits = e == Element::kF16 ? FloatToHalf(single) : FloatToBFloat(single);
   switch (e) {
-    case Element::kF32: std::memcpy(to, &single, sizeof(single)); break;
-    case Element::kF64: std::memcpy(to, &value, sizeof(value)); break;
-    default: std::memcpy(to, &bits, sizeof(bits)); break;
+    case Element::kF32:
+      std::memcpy(to, &single, sizeof(single));
+      break;
+    case Element::kF64:
+      std::memcpy(to, &value, sizeof(value));
+      break;
+    default:
+      std::memcpy(to, &bits, sizeof(bits));
+      break;
   }
 }
 

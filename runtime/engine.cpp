@@ -16,8 +16,8 @@ bool Window::Direct(const Array &array, const Part &part) {
   // Halide's strides, and the distances that they add up to, are 32 bits wide.
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   const int64_t channels = (part.channels - 1) * array.c_stride, batch = (part.batch - 1) * array.n_stride;
-  return (part.channels == 1 || array.c_stride >= 0) && (part.batch == 1 || array.n_stride >= 0) &&
-         channels <= kMost && batch <= kMost && part.size + channels + batch <= kMost;
+  return (part.channels == 1 || array.c_stride >= 0) && (part.batch == 1 || array.n_stride >= 0) && channels <= kMost &&
+         batch <= kMost && part.size + channels + batch <= kMost;
 }
 
 Window::Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Outcome *outcome)
@@ -33,8 +33,10 @@ Window::Window(const Array &array, const Part &part, int64_t first, int64_t coun
   sample_ = part.channels * count;
   copy_.reset(static_cast<char *>(std::malloc(part.planes() * count * size)));
   if (!(data_ = copy_.get())) {
-    outcome->Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory: %lld bytes wanted to copy planes whose strides the "
-                       "kernels don't take", static_cast<long long>(part.planes() * count * size)));
+    outcome->Keep(Fail(HALINE_OUT_OF_MEMORY,
+                       "out of memory: %lld bytes wanted to copy planes whose strides the "
+                       "kernels don't take",
+                       static_cast<long long>(part.planes() * count * size)));
   } else if (use == kRead) {
     Pack(array, part, first, count, data_, row_);
   }
@@ -81,14 +83,16 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
     for (int64_t run = 0; run < runs; run++) {
       Pack(x, part, run * step, kRun, copy.get() + run * kRun * Size(element), row);
     }
-    View samples(copy.get(), element, {{kRun, 1}, {runs, kRun}, {part.channels, row}, {part.batch, part.channels * row}});
+    View samples(copy.get(), element,
+                 {{kRun, 1}, {runs, kRun}, {part.channels, row}, {part.batch, part.channels * row}});
     Call("pivot", kernels_.pivot, samples, out);
   }
   ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
     const Window window(x, part, first, count, Window::kRead, &outcome_);
     View result = Sums(sums, part, part.channels, 2, block, blocks);
     View pivot = PerPlanes(pivots, part, part.channels);
-    Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, window.Planes(), pivot, result);
+    Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, window.Planes(), pivot,
+         result);
   });
 }
 

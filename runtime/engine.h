@@ -111,9 +111,7 @@ class Engine {
   void ForBlocks(const Part &part, bool parallel, bool direct, const F &f) {
     const int64_t blocks = Blocks(part.size);
     if (!parallel && direct) return f(0, blocks, 0, part.size);
-    For(parallel, blocks, [&](int64_t b) {
-      f(b, 1, b * kBlock, b == blocks - 1 ? part.size - b * kBlock : kBlock);
-    });
+    For(parallel, blocks, [&](int64_t b) { f(b, 1, b * kBlock, b == blocks - 1 ? part.size - b * kBlock : kBlock); });
   }
 
   template <typename... Params, typename... Args>
@@ -135,8 +133,9 @@ class Engine {
   T *Room(T *own, int64_t own_count, int64_t count, Memory<T> *heap) {
     if (count <= own_count) return own;
     heap->reset(static_cast<T *>(std::malloc(count * sizeof(T))));
-    if (!*heap) outcome_.Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory: %lld bytes of scratch wanted",
-                                   static_cast<long long>(count * sizeof(T))));
+    if (!*heap)
+      outcome_.Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory: %lld bytes of scratch wanted",
+                         static_cast<long long>(count * sizeof(T))));
     return heap->get();
   }
 
@@ -162,10 +161,9 @@ class Engine {
   static View Sums(const double *data, const Part &part, int64_t channels, int64_t which, int64_t block,
                    int64_t blocks) {
     const int64_t row = part.padded();
-    return View(data + block * which * row, {{channels, 1},
-                                             {which, row},
-                                             {blocks, which * row, block},
-                                             {part.batch, which * row * Blocks(part.size)}});
+    return View(
+        data + block * which * row,
+        {{channels, 1}, {which, row}, {blocks, which * row, block}, {part.batch, which * row * Blocks(part.size)}});
   }
   static View Columns(const double *data, const Part &part, int64_t channels, int64_t which, int64_t row) {
     return View(data, {{channels, 1}, {which, row}, {part.batch, which * row}});

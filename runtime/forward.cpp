@@ -18,8 +18,9 @@ class ForwardEngine : public Engine {
     if (problem_.running_mean || problem_.running_variance) {
       const int64_t count = 2 * problem_.planes() + 1;
       statistics_.reset(static_cast<double *>(std::calloc(count, sizeof(double))));
-      if (!statistics_) return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the running statistics of %lld planes",
-                                    static_cast<long long>(problem_.planes()));
+      if (!statistics_)
+        return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the running statistics of %lld planes",
+                    static_cast<long long>(problem_.planes()));
     }
     ForParts([this](const Part &part, bool parallel) { Normalize(part, parallel); });
     if (!outcome_.failed() && statistics_) UpdateRunning();
@@ -112,7 +113,8 @@ class ForwardEngine : public Engine {
       const Window x = Read(problem_.x, part, first, count), r = Read(residual(), part, first, count),
                    y = Written(problem_.y, part, first, count);
       View in = Columns(coefficients, part, part.channels, kColumns, row);
-      Call("apply", kernels_.apply, x.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(), y.Elements());
+      Call("apply", kernels_.apply, x.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(),
+           y.Elements());
       if (!outcome_.failed()) y.Flush();
     });
   }
@@ -126,11 +128,12 @@ class ForwardEngine : public Engine {
     nowhere.element = problem_.element;
     nowhere.loops[0] = {part.size, 2};
     const Window y = Written(problem_.y.data ? problem_.y : nowhere, part, 0, part.size);
-    Call("wide", part.size < kTiny ? kernels_.wide_across : kernels_.wide_along, x.Elements(), r.Elements(), Scale(part),
-         Shift(part), has_residual(), problem_.slope, problem_.eps, y.Elements(), out);
+    Call("wide", part.size < kTiny ? kernels_.wide_across : kernels_.wide_along, x.Elements(), r.Elements(),
+         Scale(part), Shift(part), has_residual(), problem_.slope, problem_.eps, y.Elements(), out);
     if (outcome_.failed()) return;
     if (problem_.y.data) y.Flush();
-    Record(part, [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
+    Record(part,
+           [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
   }
 
   // value(n, c, which) is what a plane's statistics are, as in WideColumn.
@@ -167,8 +170,9 @@ class ForwardEngine : public Engine {
       const PerPlane *const running[2] = {&problem_.running_mean, &problem_.running_variance};
       for (int i : {0, 1}) {
         if (!*running[i]) continue;
-        running[i]->Set(0, c, (1 - problem_.momentum) * running[i]->Get(0, c) +
-                                  problem_.momentum * (sums[i] / static_cast<double>(samples)));
+        running[i]->Set(0, c,
+                        (1 - problem_.momentum) * running[i]->Get(0, c) +
+                            problem_.momentum * (sums[i] / static_cast<double>(samples)));
       }
     }
   }

@@ -1,4 +1,5 @@
-// The table of kernels: for each back end and element type one function a kernel, as listed in generators/kernels.cmake.
+// The table of kernels: for each back end and element type one function a kernel, as listed in
+// generators/kernels.cmake.
 #ifndef HALINE_RUNTIME_KERNELS_H_
 #define HALINE_RUNTIME_KERNELS_H_
 

@@ -10,9 +10,9 @@
 namespace haline {
 
 // Part of the numerics.
-constexpr int64_t kTiny = 64;      // planes of fewer elements: all in double, vectors across planes
-constexpr int64_t kLarge = 512;    // planes of fewer elements: chunks of 64, else of 128
-constexpr int64_t kBlock = 16384;  // elements whose partial sums are kept apart
+constexpr int64_t kTiny = 64;                 // planes of fewer elements: all in double, vectors across planes
+constexpr int64_t kLarge = 512;               // planes of fewer elements: chunks of 64, else of 128
+constexpr int64_t kBlock = 16384;             // elements whose partial sums are kept apart
 constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
 // Part of the schedule.

@@ -28,8 +28,8 @@ struct Problem {
   PerPlane m2;                    // result
   PerPlane running_mean, running_variance;  // updated, by channel
   PerPlane dscale, dshift;                  // results, by channel or by plane
-  bool given = false;   // the forward pass takes mean and rstd or variance from the caller
-  bool frozen = false;  // the backward pass takes them for constants
+  bool given = false;                       // the forward pass takes mean and rstd or variance from the caller
+  bool frozen = false;                      // the backward pass takes them for constants
 
   double eps = 1e-5;
   double slope = 1;  // of the activation below 0; 1: none

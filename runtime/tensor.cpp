@@ -122,7 +122,8 @@ haline_status ToArray(const char *name, const haline_tensor &t, bool rows_apart,
     if (array->loop_count == kMostLoops) {
       return Fail(HALINE_UNSUPPORTED,
                   "%s: strides found that leave the dimensions after the second more than %d loops, fewer wanted: make "
-                  "it contiguous first", name, kMostLoops);
+                  "it contiguous first",
+                  name, kMostLoops);
     }
     array->loops[array->loop_count++] = {extent, stride};
   }

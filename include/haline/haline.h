@@ -114,9 +114,11 @@ typedef struct haline_options {
   int32_t frozen;
 } haline_options;
 
-#define HALINE_OPTIONS_INIT                                                                                        \
-  {sizeof(haline_options), 1e-5, NULL, HALINE_NO_ACTIVATION, 0.01, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-   NULL, 0.1, NULL, 0}
+#define HALINE_OPTIONS_INIT                                                                                         \
+  {                                                                                                                 \
+    sizeof(haline_options), 1e-5, NULL, HALINE_NO_ACTIVATION, 0.01, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+        NULL, 0.1, NULL, 0                                                                                          \
+  }
 
 /* y = the instance norm of x.
  *
