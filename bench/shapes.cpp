@@ -130,7 +130,7 @@ std::vector<Shape> SelectShapes(const std::vector<std::string> &names) {
     } else {
       std::string known;
       for (const ShapeSet &s : sets) known.append(s.name).append(", ");
-      throw std::invalid_argument("\"" + name + "\" found, " + known + "or a shape such as 8x64x32x32 wanted");
+      throw std::invalid_argument(known.insert(0, name + " found, ") + "or a shape such as 8x64x32x32 wanted");
     }
   }
   return selected;
