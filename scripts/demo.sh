@@ -28,4 +28,4 @@ haline_say "the same picture at several contrasts"
 python examples/contrast.py --haline build/release/tools/haline --out build/demo "${picture[@]}"
 
 haline_say "the back ends of this machine on that picture"
-build/release/tools/haline bench build/demo/input.png
+build/release/tools/haline bench build/demo/as_it_is.png

@@ -11,9 +11,14 @@ set -euo pipefail
 
 haline_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 haline_venv=$haline_root/.venv
+# shellcheck disable=SC2034 # read by test.sh
 haline_cross=yes # test: does this machine have what the tests under qemu need?
 
-haline_say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+haline_say() {
+  local bold='' plain=''
+  [[ ! -t 2 ]] || bold=$'\e[1m' plain=$'\e[0m'
+  printf '%s== %s%s\n' "$bold" "$*" "$plain" >&2
+}
 
 # Sets `missing` to those of the packages named that dpkg does not know as installed.
 haline_find_missing() {
@@ -28,9 +33,9 @@ haline_find_missing() {
 haline_apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" </dev/null >&2; }
 
 haline_system_packages() {
-  local wanted=(g++ libpng-dev libjpeg-dev libcli11-dev) cross=() missing required
+  local wanted=(g++ libpng-dev libjpeg-dev libcli11-dev nlohmann-json3-dev) cross=() missing required
   if [[ $1 == test ]]; then
-    wanted+=(googletest libgtest-dev libbenchmark-dev libdlpack-dev nlohmann-json3-dev pkg-config)
+    wanted+=(googletest libgtest-dev libbenchmark-dev libdlpack-dev pkg-config)
     [[ $(uname -m) != x86_64 ]] || cross=(qemu-user g++-aarch64-linux-gnu)
   fi
   # The base system may lack Python, or have one that can't make a virtual environment.
