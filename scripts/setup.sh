@@ -7,11 +7,11 @@
 # A Halide that Halide_DIR, Halide_ROOT or CMAKE_PREFIX_PATH point to is used in place of the one from PyPI.
 # Also meant to be sourced, for the functions at the end.
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034 # variables that test.sh reads
 set -euo pipefail
 
 haline_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 haline_venv=$haline_root/.venv
-# shellcheck disable=SC2034 # read by test.sh
 haline_cross=yes # test: does this machine have what the tests under qemu need?
 
 haline_say() {
@@ -20,20 +20,19 @@ haline_say() {
   printf '%s== %s%s\n' "$bold" "$*" "$plain" >&2
 }
 
-# Sets `missing` to those of the packages named that dpkg does not know as installed.
-haline_find_missing() {
+# Prints those of the packages named that are not installed.
+haline_missing() {
   local installed package
   installed=" $(dpkg-query -W -f '${db:Status-Status}:${Package} ' "$@" 2>/dev/null || true)"
-  missing=()
   for package in "$@"; do
-    [[ $installed == *" installed:$package "* ]] || missing+=("$package")
+    [[ $installed == *" installed:$package "* ]] || echo "$package"
   done
 }
 
 haline_apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" </dev/null >&2; }
 
 haline_system_packages() {
-  local wanted=(g++ libpng-dev libjpeg-dev libcli11-dev nlohmann-json3-dev) cross=() missing required
+  local wanted=(g++ libpng-dev libjpeg-dev libcli11-dev nlohmann-json3-dev) cross=() required optional
   if [[ $1 == test ]]; then
     wanted+=(googletest libgtest-dev libbenchmark-dev libdlpack-dev pkg-config)
     [[ $(uname -m) != x86_64 ]] || cross=(qemu-user g++-aarch64-linux-gnu)
@@ -44,23 +43,21 @@ haline_system_packages() {
     haline_say "not Debian or Ubuntu: what they call ${wanted[*]} ${cross[*]} is taken to be installed"
     return
   fi
-  haline_find_missing "${wanted[@]}"
-  required=("${missing[@]}")
-  [[ -z ${cross[*]} ]] || haline_find_missing "${cross[@]}"
-  [[ -n ${cross[*]} ]] || missing=()
-  [[ -n ${required[*]}${missing[*]} ]] || return 0
+  mapfile -t required < <(haline_missing "${wanted[@]}")
+  mapfile -t optional < <(haline_missing "${cross[@]}")
+  [[ -n ${required[*]}${optional[*]} ]] || return 0
 
   if ((EUID != 0)); then
     haline_say "system packages are missing; as root:"
-    echo "apt-get update && apt-get install -y --no-install-recommends ${required[*]} ${missing[*]}" >&2
+    echo "apt-get update && apt-get install -y --no-install-recommends ${required[*]} ${optional[*]}" >&2
     [[ -z ${required[*]} ]] || exit 1
     haline_cross=no
-    return 0
+    return
   fi
-  haline_say "installing ${required[*]} ${missing[*]}"
+  haline_say "installing ${required[*]} ${optional[*]}"
   apt-get update >&2
   [[ -z ${required[*]} ]] || haline_apt_install "${required[@]}"
-  [[ -z ${missing[*]} ]] || haline_apt_install "${missing[@]}" || haline_cross=no
+  [[ -z ${optional[*]} ]] || haline_apt_install "${optional[@]}" || haline_cross=no
 }
 
 # Sets haline_halide_dir to the folder of an installed Halide's HalideConfig.cmake, if the environment names one.
@@ -91,9 +88,15 @@ haline_python_packages() {
   if [[ -n $haline_halide_dir ]]; then
     "${pip[@]}" --no-deps -r <(grep -v '^halide==' "${files[0]}") >&2
   elif ! "${pip[@]}" --no-deps -r "${files[0]}" >&2; then
-    haline_say "PyPI has Halide for x86-64 and Python 3.9 to 3.13; elsewhere install Halide 21 and set Halide_DIR to the folder of its HalideConfig.cmake"
+    haline_say "could not install from PyPI, which has Halide for x86-64 and Python 3.9 to 3.13; elsewhere, install" \
+      "Halide 21 and set Halide_DIR to the folder of its HalideConfig.cmake"
     exit 1
   fi
+  # A name without Python's version in it, for CMakePresets.json. (Halide's own CMake package for virtual environments
+  # wants the headers of Python.)
+  local platlib
+  platlib=$("$haline_venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+  ln -sfn "$platlib/halide" "$haline_venv/halide"
   "${pip[@]}" -r "$extra" >&2
   printf '%s\n' "$key" >"$stamp"
 }
