@@ -17,8 +17,6 @@
 namespace haline::tool {
 namespace {
 
-constexpr double kSeconds = 3;  // of timing, over all shapes
-
 // One line that overwrites itself, on a terminal only.
 class Progress {
  public:
@@ -68,13 +66,13 @@ std::string Bench(const BenchOptions &options) {
     if (data.shape.size() < 2 || data.values.empty()) {
       throw Failure(input.name() + ": shape " + ShapeText(data.shape) + " found, [N, C, *] with elements wanted");
     }
-    measure(input.name() + " (" + bench::ShapeName(data.shape) + ")", data.shape, data.values.data(), kSeconds);
+    measure(input.name() + " (" + bench::ShapeName(data.shape) + ")", data.shape, data.values.data(), options.seconds);
   } else {
     const std::vector<Shape> shapes = ChooseShapes(options.shapes);
     for (const Shape &shape : shapes) {
       const std::string name = bench::ShapeName(shape);
       show(name + ": making values");
-      measure(name, shape, Sample(shape).data(), kSeconds / static_cast<double>(shapes.size()));
+      measure(name, shape, Sample(shape).data(), options.seconds / static_cast<double>(shapes.size()));
     }
   }
   const std::string report = options.json ? Json(results, options.threads) : Table(results, options.threads);

@@ -14,6 +14,7 @@ struct BenchOptions {
   std::vector<std::string> shapes;    // "8x64x32x32", or a set of the benchmarks; empty: one of each kind
   std::vector<std::string> backends;  // empty: those that run here
   int threads = 1;
+  double seconds = 3;  // of timing, about, over all shapes
   bool json = false;
 };
 

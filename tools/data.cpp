@@ -36,7 +36,7 @@ Data ReadData(Input &input) {
   if (StartsWith(start, kNpyMagic)) return ReadNpy(input);
   if (StartsWith(start, kPngMagic)) return ToData(DecodePng(input.Rest(), input.name()));
   if (StartsWith(start, kJpegMagic)) return ToData(DecodeJpeg(input.Rest(), input.name()));
-  throw Failure(input.name() + ": neither of these found, a PNG, JPEG or .npy file wanted");
+  throw Failure(input.name() + ": other content found, a PNG, JPEG or .npy file wanted");
 }
 
 Format ChooseFormat(const std::string &name, const std::string &path) {

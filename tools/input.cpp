@@ -16,7 +16,7 @@ namespace haline::tool {
 namespace {
 
 [[noreturn]] void FailToRead(const std::string &name) {
-  throw Failure(name + ": " + std::generic_category().message(errno) + " found, a file that can be read wanted");
+  throw Failure(name + ": nothing readable found (" + std::generic_category().message(errno) + "), a file wanted");
 }
 
 }  // namespace

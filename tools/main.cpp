@@ -52,9 +52,14 @@ constexpr char kBenchMore[] =
 
 constexpr char kExits[] = "Exit codes: 0 success, 1 failure (files, the machine, a broken promise), 2 wrong usage.";
 
-bool ParseEps(const std::string &text, double *eps) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *eps);
-  return error == std::errc() && end == text.data() + text.size() && *eps >= 0 && std::isfinite(*eps);
+// Finite and not negative.
+bool ParseNumber(const std::string &text, double *number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+  return error == std::errc() && end == text.data() + text.size() && *number >= 0 && std::isfinite(*number);
+}
+
+std::string Found(const std::string &text, const std::string &wanted) {
+  return "\"" + text + "\" found, " + wanted + " wanted";
 }
 
 std::vector<std::string> BackendNames() {
@@ -92,10 +97,14 @@ int Run(int argc, char **argv) {
     for (const std::string &name : BackendNames()) {
       if (text == name) return std::string();
     }
-    return "\"" + text + "\" found, one of " + names + " wanted";
+    return Found(text, "one of " + names);
   };
   const auto add_threads = [](CLI::App *command, int *threads, const std::string &what) {
-    command->add_option("--threads", *threads, what)->type_name("N")->check(CLI::Range(1, 1024).description(""));
+    command->add_option("--threads", *threads, what)->type_name("N")->check([](const std::string &text) {
+      double number;
+      const bool right = ParseNumber(text, &number) && number >= 1 && number <= 1024 && number == std::floor(number);
+      return right ? "" : Found(text, "1 to 1024");
+    });
   };
 
   NormalizeOptions n;
@@ -107,9 +116,9 @@ int Run(int argc, char **argv) {
       ->type_name("X")
       ->check([](const std::string &text) {
         double eps;
-        return ParseEps(text, &eps) ? "" : "\"" + text + "\" found, a finite number of 0 and up wanted";
+        return ParseNumber(text, &eps) ? "" : Found(text, "a finite number of 0 and up");
       })
-      ->each([&n](const std::string &text) { ParseEps(text, &n.eps); });
+      ->each([&n](const std::string &text) { ParseNumber(text, &n.eps); });
   normalize
       ->add_option("--scale", n.scale, "a value, one a channel (1,2,3) or @FILE.npy\n[0.25 to pictures, 1 to .npy]")
       ->type_name("X");
@@ -130,15 +139,21 @@ int Run(int argc, char **argv) {
   auto *in = bench->add_option("IN", b.in, "a picture or .npy file to work on")->type_name("");
   bench->add_option("--shape", b.shapes, "such as 8x64x32x32, or a set: tiny, cache, memory;\nmay repeat")
       ->type_name("SHAPE")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->excludes(in);
   bench->add_option("--backend", b.backends, "only this one; may repeat")
       ->type_name("NAME")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->check(backend_check);
   add_threads(bench, &b.threads, "1 to 1024, for haline and the copy [1]");
+  bench->add_option("--seconds", b.seconds, "of timing, over all shapes; 0 to 3600 [3]")
+      ->type_name("X")
+      ->check([](const std::string &text) {
+        double seconds;
+        return ParseNumber(text, &seconds) && seconds <= 3600 ? "" : Found(text, "a number of 0 to 3600");
+      });
   bench->add_flag("--json", b.json, "for machines");
   bench->footer(kBenchMore);
 

@@ -52,7 +52,8 @@ void CatchSignals() {
 }
 
 [[noreturn]] void FailToWrite(const std::string &name, int error) {
-  throw Failure(name + ": " + std::generic_category().message(error) + " found, a place that can be written to wanted");
+  throw Failure(name + ": no place to write found (" + std::generic_category().message(error) +
+                "), a writable file or folder wanted");
 }
 
 // Makes a file from a mkstemp template and arms the handler, with no signal in between. -1 and errno on failure.
