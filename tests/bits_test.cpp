@@ -10,7 +10,7 @@
 
 namespace haline::test {
 
-const int kLeastCases = 1000;
+const int kLeastCases = 3200;
 
 namespace {
 

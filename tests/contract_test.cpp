@@ -10,11 +10,11 @@
 
 namespace haline::test {
 
-const int kLeastCases = 20000;
+const int kLeastCases = 29900;
 
 namespace {
 
-const int64_t kSizes[] = {2, 5, 48, 63, 64, 65, 129, 500, 512, 639, 1000, 4096, 5003, 65536, 66000, 140001};
+const int64_t kSizes[] = {2, 5, 48, 63, 64, 65, 129, 500, 512, 639, 1000, 4096, 5003, 66000, 140001};
 
 // Element i of `size`.
 using Maker = std::function<float(int64_t i, int64_t size, Random &random)>;
@@ -141,7 +141,7 @@ TEST_P(ContractTest, HardValues) {
       for (const double eps : {1e-5, 0.0, 1e-8, 1e-24, 1e-25, 1.0, 1e30}) {
         c.eps = eps;
         c.in_place = !c.in_place;
-        if (eps == 1e-5 || eps == 0 || size < 2000) Check(c);
+        if (eps == 1e-5 || size < 2000) Check(c);
       }
     }
   }
@@ -168,7 +168,7 @@ TEST_P(ContractTest, HardValuesAmongOrdinaryPlanes) {
 
 TEST_P(ContractTest, LargeAndSmallScaleAndShift) {
   for (const Values &values : HardValues()) {
-    for (const int64_t size : {63, 64, 511, 640, 1000}) {
+    for (const int64_t size : {63, 64, 127, 513}) {
       Case c = MakeCase(values, size);
       for (const float shift : {0.f, 1.f, -1.9f, 2.1f, 10.f, 100.f, -1e4f, 1e10f, 1e30f, 3e38f}) {
         for (const float scale : {1.f, -1.f, 0.01f, 1e-6f, 1e-30f, 1e-42f, 0.f, 100.f, 1e10f, -1e30f}) {

@@ -9,7 +9,7 @@
 
 namespace haline::test {
 
-const int kLeastCases = 6500;
+const int kLeastCases = 6800;
 
 namespace {
 
@@ -79,14 +79,14 @@ TEST_P(ForwardTest, BordersOfBlocks) {
   int64_t turn = 0;
   for (const int64_t blocks : {1, 2, 3}) {
     for (const int64_t more : {-129, -128, -127, -1, 0, 1, 64, 127, 128, 129, 32768}) {
-      Check(MakeCase(1 + turn % 3, 65536 * blocks + more, turn));
+      Check(MakeCase(1 + turn % 2, 65536 * blocks + more, turn));
       turn++;
     }
   }
 }
 
 TEST_P(ForwardTest, PlanesThatAllThreadsShare) {
-  for (const int64_t more : {-1, 0, 1, 127, 70000}) Check(MakeCase(1, (1 << 20) + more, more + 1));
+  for (const int64_t more : {0, 1, 70000}) Check(MakeCase(1, (1 << 20) + more, more + 1));
   Check(MakeCase(2, (1 << 20) + 129, 2));
 }
 

@@ -13,7 +13,7 @@
 
 namespace haline::test {
 
-const int kLeastCases = 40;
+const int kLeastCases = 43;
 
 namespace {
 

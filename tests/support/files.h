@@ -23,6 +23,9 @@ struct Array {
 // A float32 TensorProto of ONNX's. Throws std::runtime_error.
 Array ReadTensorProto(const std::string &path);
 
+// The constants of an ONNX model, in its order; all must be float32. Throws std::runtime_error.
+std::vector<Array> ReadInitializers(const std::string &path);
+
 }  // namespace haline::test
 
 #endif  // HALINE_TESTS_SUPPORT_FILES_H_
