@@ -22,7 +22,7 @@ class Progress {
  public:
   ~Progress() { Show(""); }
   void Show(const std::string &text) const {
-    if (terminal_) std::fprintf(stderr, "\r\033[K%s", text.c_str());
+    if (terminal_) (void)std::fprintf(stderr, "\r\033[K%s", text.c_str());
   }
 
  private:
@@ -75,7 +75,7 @@ std::string Bench(const BenchOptions &options) {
       measure(name, shape, Sample(shape).data(), options.seconds / static_cast<double>(shapes.size()));
     }
   }
-  const std::string report = options.json ? Json(results, options.threads) : Table(results, options.threads);
+  std::string report = options.json ? Json(results, options.threads) : Table(results, options.threads);
   const std::string broken = BrokenPromise(results);
   if (!broken.empty()) throw Failure(broken + "\n" + report);
   return report;

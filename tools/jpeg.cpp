@@ -132,8 +132,8 @@ Pixels DecodeJpeg(const Bytes &file, const std::string &name) {
   pixels.width = jpeg.image_width;
   pixels.height = jpeg.image_height;
   pixels.channels = jpeg.num_components;
-  // Huffman codes take a bit or more for a block of 8 x 8.
-  if (!jpeg.arith_code && pixels.width * pixels.height > 64 * 8 * file.size() + 65536) {
+  // Huffman codes take a bit or more for a block of 8 x 8: at most 512 pixels a byte.
+  if (!jpeg.arith_code && pixels.width * pixels.height > 512 * file.size() + 65536) {
     fail(std::to_string(pixels.width) + " x " + std::to_string(pixels.height) + " pixels in " +
          std::to_string(file.size()) + " bytes");
   }

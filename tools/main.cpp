@@ -181,13 +181,13 @@ int Main(int argc, char **argv) {
   try {
     return Run(argc, argv);
   } catch (const UsageError &error) {
-    std::fprintf(stderr, "haline: %s\nSee `haline --help`.\n", error.what());
+    (void)std::fprintf(stderr, "haline: %s\nSee `haline --help`.\n", error.what());
     return kUsage;
   } catch (const std::bad_alloc &) {
-    std::fprintf(stderr, "haline: not enough memory found for this input, more wanted\n");
+    (void)std::fprintf(stderr, "haline: not enough memory found for this input, more wanted\n");
     return kFailure;
   } catch (const std::exception &error) {
-    std::fprintf(stderr, "haline: %s\n", error.what());
+    (void)std::fprintf(stderr, "haline: %s\n", error.what());
     return kFailure;
   }
 }

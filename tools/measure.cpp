@@ -165,7 +165,7 @@ Result Measure(const std::string &name, const Shape &shape, const float *x, cons
   progress(name + ": the oracle");
   const Verifier verifier(shape, x, scale, shift, options.eps);
   for (const std::string &backend : names) {
-    progress(name + ": verifying " + backend);
+    progress(std::string(name).append(": verifying ").append(backend));
     std::fill_n(y.data(), count, std::nanf(""));
     run(backend);
     result.backends.push_back({backend, haline_last_target(), verifier.MaxError(y.data()), Fnv1a(y.data(), count), 0});

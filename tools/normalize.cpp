@@ -18,13 +18,14 @@ namespace {
 constexpr float kPictureScale = 0.25f, kPictureShift = 0.5f;
 
 std::vector<float> ParseList(const std::string &option, const std::string &text) {
+  const std::string wanted = " found, finite numbers such as 0.5 or 1,2,3, or @FILE.npy wanted";
   std::vector<float> values;
   const char *at = text.data(), *const end = at + text.size();
   while (true) {
     float value;
     const auto [next, error] = std::from_chars(at, end, value);
     if (error != std::errc() || !std::isfinite(value) || (next != end && *next != ',')) {
-      throw UsageError(option + ": \"" + text + "\" found, finite numbers such as 0.5 or 1,2,3, or @FILE.npy wanted");
+      throw UsageError(std::string(option).append(": \"").append(text).append("\"").append(wanted));
     }
     values.push_back(value);
     if (next == end) return values;

@@ -29,8 +29,8 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 // Only calls that are safe in a handler. The signal comes again, with its usual effect, as soon as this returns.
 void OnSignal(int signal) {
   if (armed.load(std::memory_order_acquire)) unlink(doomed);
-  std::signal(signal, SIG_DFL);
-  raise(signal);
+  (void)std::signal(signal, SIG_DFL);
+  (void)raise(signal);
 }
 
 sigset_t SignalSet() {

@@ -18,7 +18,8 @@ Data ToData(const Pixels &pixels) {
   data.bits = pixels.bits;
   data.values.resize(colors * plane);
   for (size_t c = 0; c < colors; c++) {
-    for (size_t i = 0; i < plane; i++) data.values[c * plane + i] = pixels.samples[i * step + c] / most;
+    for (size_t i = 0; i < plane; i++)
+      data.values[c * plane + i] = static_cast<float>(pixels.samples[i * step + c]) / most;
   }
   if (step > colors) {
     data.alpha.resize(plane);

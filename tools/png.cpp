@@ -25,7 +25,7 @@ struct Png {
 
 [[noreturn]] void OnError(png_structp png, png_const_charp message) {
   Png &p = *static_cast<Png *>(png_get_error_ptr(png));
-  std::snprintf(p.message, sizeof(p.message), "%s", message);
+  (void)std::snprintf(p.message, sizeof(p.message), "%s", message);
   png_longjmp(png, 1);
 }
 

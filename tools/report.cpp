@@ -12,7 +12,7 @@ namespace {
 template <typename... Values>
 std::string Line(const char *format, Values... values) {
   char text[256];
-  std::snprintf(text, sizeof(text), format, values...);
+  (void)std::snprintf(text, sizeof(text), format, values...);
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "support/files.h"
@@ -20,7 +21,7 @@ class PictureTest : public ToolTest {
  protected:
   Outcome Normalize(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "normalize");
-    const Outcome outcome = Tool(arguments);
+    Outcome outcome = Tool(arguments);
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_EQ(outcome.out + outcome.err, "");
     return outcome;
@@ -181,7 +182,7 @@ TEST_P(PhotographTest, IsNormalizedWhateverItsContrast) {
   Picture dull = original;
   dull.bits = 16;
   const double most = (1 << original.bits) - 1;
-  for (uint16_t &v : dull.samples) v = static_cast<uint16_t>((v / most * 0.5 + 0.3) * 65535 + 0.5);
+  for (uint16_t &v : dull.samples) v = static_cast<uint16_t>(std::lround((v / most * 0.5 + 0.3) * 65535));
   WritePng(Path("dull.png"), dull);
   Normalize({"dull.png", "dull-out.png"});
   const Picture a = Expected(original, 16), b = ReadPng(Path("dull-out.png"));

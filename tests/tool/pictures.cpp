@@ -62,8 +62,8 @@ void WritePng(const std::filesystem::path &path, const Picture &p) {
     if (bytes == 2) data.push_back(static_cast<uint8_t>(sample >> 8));
     data.push_back(static_cast<uint8_t>(sample & 255));
   }
-  std::vector<png_bytep> rows;
-  for (int y = 0; y < p.height; y++) rows.push_back(data.data() + y * row * bytes);
+  std::vector<png_bytep> rows(static_cast<size_t>(p.height));
+  for (size_t y = 0; y < rows.size(); y++) rows[y] = data.data() + y * row * bytes;
   png_write_image(png, rows.data());
   png_write_end(png, info);
   png_destroy_write_struct(&png, &info);
@@ -82,7 +82,8 @@ Picture ReadPng(const std::filesystem::path &path) {
   p.bits = png_get_bit_depth(png, info);
   png_bytepp rows = png_get_rows(png, info);
   for (int y = 0; y < p.height; y++) {
-    for (int i = 0; i < p.width * p.channels(); i++) {
+    const size_t count = static_cast<size_t>(p.width) * p.channels();
+    for (size_t i = 0; i < count; i++) {
       p.samples.push_back(p.bits == 16 ? static_cast<uint16_t>(rows[y][2 * i] << 8 | rows[y][2 * i + 1]) : rows[y][i]);
     }
   }
