@@ -7,7 +7,7 @@
 # SPDX-License-Identifier: MIT
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/s/^#\( \|$\)//p' "$0"
+  sed -n '2,/SPDX/{/SPDX/!s/^#\( \|$\)//p}' "$0"
   exit
   ;;
 esac

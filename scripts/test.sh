@@ -13,7 +13,7 @@ for option in "$@"; do
   --slow) slow=yes ;;
   --sanitizers) sanitizers=yes ;;
   -h | --help)
-    sed -n '2,/^$/s/^#\( \|$\)//p' "$0"
+    sed -n '2,/SPDX/{/SPDX/!s/^#\( \|$\)//p}' "$0"
     exit
     ;;
   *)
