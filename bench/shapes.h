@@ -1,0 +1,32 @@
+// The shapes that are measured, in named sets: those on which haline's peers were measured, and those of the networks
+// that use instance norm.
+//
+// SPDX-License-Identifier: MIT
+#ifndef HALINE_BENCH_SHAPES_H_
+#define HALINE_BENCH_SHAPES_H_
+
+#include <string>
+#include <vector>
+
+#include "haline/haline.hpp"
+
+namespace haline::bench {
+
+struct ShapeSet {
+  const char *name;
+  const char *what;
+  std::vector<Shape> shapes;
+};
+
+const std::vector<ShapeSet> &ShapeSets();
+
+// The shapes of sets ("cache"), and shapes by themselves ("8x64x32x32"), each once, in the order given. Throws
+// std::invalid_argument for what is neither.
+std::vector<Shape> SelectShapes(const std::vector<std::string> &names);
+
+std::string ShapeName(const Shape &shape);  // "8x64x32x32"
+int64_t Elements(const Shape &shape);
+
+}  // namespace haline::bench
+
+#endif  // HALINE_BENCH_SHAPES_H_

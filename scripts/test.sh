@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Builds and runs every test; the last line counts them. Exit status 0 only if none failed.
+#
+#   scripts/test.sh [--slow] [--sanitizers]
+#
+#   --slow        also the tests that take minutes or much memory (ctest label `slow`)
+#   --sanitizers  also everything under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
+#
+# SPDX-License-Identifier: MIT
+slow=no sanitizers=no
+for option in "$@"; do
+  case $option in
+  --slow) slow=yes ;;
+  --sanitizers) sanitizers=yes ;;
+  -h | --help)
+    sed -n '2,/SPDX/{/SPDX/!s/^#\( \|$\)//p}' "$0"
+    exit
+    ;;
+  *)
+    echo "scripts/test.sh: unknown option '$option'; see --help" >&2
+    exit 2
+    ;;
+  esac
+done
+cd "$(dirname "$0")/.." || exit
+source scripts/setup.sh test
+passed=0 failed=0 skipped=0 status=0
+trap 'rm -rf "$scratch"' EXIT
+scratch=$(mktemp -d)
+
+# run_suite PRESET [CTEST_OPTION..]: build, test, count. A part that does not build counts as one failure.
+run_suite() {
+  local preset=$1 junit=$scratch/$1.xml counts options=("${@:2}")
+  [[ $slow == yes ]] || options+=(-LE slow)
+  haline_say "$preset: building (build/$preset)"
+  if ! { haline_configure "$preset" -DHALINE_BUILD_TESTS=ON && cmake --build "build/$preset"; }; then
+    haline_say "$preset: does not build"
+    failed=$((failed + 1)) status=1
+    return
+  fi
+  haline_say "$preset: testing"
+  ctest --preset "$preset" -j "$(nproc)" --no-tests=error --output-junit "$junit" "${options[@]}" || status=1
+  counts=$(python - "$junit" <<'PY'
+import sys, xml.etree.ElementTree as tree
+suite = tree.parse(sys.argv[1]).getroot()
+failed, skipped = int(suite.get("failures")), int(suite.get("skipped")) + int(suite.get("disabled"))
+print(int(suite.get("tests")) - failed - skipped, failed, skipped)
+PY
+  ) || { status=1 failed=$((failed + 1)); return; }
+  read -r p f s <<<"$counts"
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+haline_say "format"
+rooms=(include generators runtime reference tools tests bench examples)
+if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' \) -print0 |
+  xargs -0 clang-format --dry-run -Werror; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1)) status=1
+fi
+
+run_suite release
+if [[ $(uname -m) != x86_64 ]]; then
+  haline_say "cross-aarch64: not needed, this machine runs the suites of its own kind"
+elif [[ $haline_cross == yes ]]; then
+  run_suite cross-aarch64
+else
+  haline_say "cross-aarch64: SKIPPED, qemu-user and g++-aarch64-linux-gnu are not installed"
+  skipped=$((skipped + 1))
+fi
+if [[ $sanitizers == yes ]]; then
+  for preset in asan ubsan tsan; do run_suite "$preset"; done
+fi
+
+((failed == 0)) || status=1
+echo "$passed passed, $failed failed, $skipped skipped"
+exit "$status"

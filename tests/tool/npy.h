@@ -1,0 +1,32 @@
+// .npy files for the tests, written and read without the tool's own code; and what the library makes of a tensor.
+//
+// SPDX-License-Identifier: MIT
+#ifndef HALINE_TESTS_TOOL_NPY_H_
+#define HALINE_TESTS_TOOL_NPY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace haline::test {
+
+using Shape = std::vector<int64_t>;
+
+// The file's bytes: this header text, padded, and these data. `major`: the format version.
+std::string RawNpy(const std::string &header, const std::string &data, int major = 1);
+
+std::string NpyDict(const Shape &shape, const std::string &descr = "<f4", bool fortran = false);
+
+std::string Bytes(const std::vector<float> &values);
+
+inline std::string Npy(const Shape &shape, const std::vector<float> &values, int major = 1) {
+  return RawNpy(NpyDict(shape), Bytes(values), major);
+}
+
+// The library's y. scale and shift may be empty.
+std::vector<float> Normalized(const Shape &shape, std::vector<float> x, const std::vector<float> &scale = {},
+                              const std::vector<float> &shift = {}, double eps = 1e-5);
+
+}  // namespace haline::test
+
+#endif  // HALINE_TESTS_TOOL_NPY_H_

@@ -1,0 +1,206 @@
+// `haline normalize` on pictures: every kind of PNG, JPEG, to and from .npy, and photographs.
+//
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "support/files.h"
+#include "tool/child.h"
+#include "tool/npy.h"
+#include "tool/pictures.h"
+
+namespace haline::test {
+namespace {
+
+enum Type { kGray = 0, kRgb = 2, kPalette = 3, kGrayAlpha = 4, kRgba = 6 };
+
+class PictureTest : public ToolTest {
+ protected:
+  Outcome Normalize(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), "normalize");
+    Outcome outcome = Tool(arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out + outcome.err, "");
+    return outcome;
+  }
+
+  void ExpectPng(const std::string &name, const Picture &wanted) const {
+    const Picture found = ReadPng(Path(name));
+    EXPECT_EQ(found.width, wanted.width);
+    EXPECT_EQ(found.height, wanted.height);
+    EXPECT_EQ(found.type, wanted.type);
+    EXPECT_EQ(found.bits, wanted.bits);
+    EXPECT_TRUE(found.samples == wanted.samples);
+  }
+};
+
+TEST_F(PictureTest, EveryKindOfPngKeepsItsKind) {
+  int cases = 0;
+  for (const int type : {kGray, kRgb, kGrayAlpha, kRgba}) {
+    for (const int bits : {8, 16}) {
+      for (const bool interlaced : {false, true}) {
+        SCOPED_TRACE(testing::Message() << "type " << type << ", " << bits << " bits, interlaced " << interlaced);
+        Picture p = Pattern(23, 17, type, bits, 1 + cases);
+        p.interlaced = interlaced;
+        WritePng(Path("in.png"), p);
+        Normalize({"in.png", "out.png"});
+        ExpectPng("out.png", Expected(p, bits));
+        cases++;
+      }
+    }
+  }
+  EXPECT_EQ(cases, 16);
+}
+
+TEST_F(PictureTest, FewBitsAndPalettesBecomeEightBits) {
+  for (const int bits : {1, 2, 4}) {
+    const Picture p = Pattern(19, 11, kGray, bits);
+    WritePng(Path("in.png"), p);
+    Normalize({"in.png", "out.png"});
+    ExpectPng("out.png", Expected(p, 8));
+  }
+  for (const int bits : {1, 2, 4, 8}) {
+    for (const bool alpha : {false, true}) {
+      SCOPED_TRACE(testing::Message() << bits << " bits of palette, alpha " << alpha);
+      Picture p = Pattern(19, 11, kPalette, bits);
+      for (int i = 0; i < 3 << bits; i++) p.palette.push_back(static_cast<uint8_t>(i * 89 % 256));
+      if (alpha) p.palette_alpha = {0, 128};
+      WritePng(Path("in.png"), p);
+      Normalize({"in.png", "out.png"});
+      Picture colors{p.width, p.height, alpha ? kRgba : kRgb, 8, {}};
+      for (const uint16_t index : p.samples) {
+        for (int c = 0; c < 3; c++) colors.samples.push_back(p.palette[3 * index + c]);
+        if (alpha) colors.samples.push_back(index < 2 ? p.palette_alpha[index] : 255);
+      }
+      ExpectPng("out.png", Expected(colors, 8));
+    }
+  }
+}
+
+TEST_F(PictureTest, ATransparentGrayBecomesAlpha) {
+  Picture p = Pattern(16, 16, kGray, 8);
+  p.transparent = p.samples[5];
+  WritePng(Path("in.png"), p);
+  Normalize({"in.png", "out.png"});
+  Picture with_alpha{16, 16, kGrayAlpha, 8, {}};
+  for (const uint16_t v : p.samples) {
+    with_alpha.samples.push_back(v);
+    with_alpha.samples.push_back(v == p.transparent ? 0 : 255);
+  }
+  ExpectPng("out.png", Expected(with_alpha, 8));
+}
+
+TEST_F(PictureTest, ScaleAndShiftAreTheRangeAndItIsCutOff) {
+  const Picture p = Pattern(30, 20, kRgb, 8);
+  WritePng(Path("in.png"), p);
+  Normalize({"in.png", "out.png", "--scale", "1", "--shift", "0.25"});
+  const Picture wanted = Expected(p, 8, 1, 0.25f);
+  ExpectPng("out.png", wanted);
+  EXPECT_EQ(*std::min_element(wanted.samples.begin(), wanted.samples.end()), 0);
+  EXPECT_EQ(*std::max_element(wanted.samples.begin(), wanted.samples.end()), 255);
+}
+
+TEST_F(PictureTest, ReadsJpegAndWritesIt) {
+  for (const int components : {1, 3}) {
+    for (const bool progressive : {false, true}) {
+      SCOPED_TRACE(testing::Message() << components << " components, progressive " << progressive);
+      std::vector<uint16_t> smooth;
+      for (int i = 0; i < 40 * 30; i++) {
+        for (int c = 0; c < components; c++)
+          smooth.push_back(static_cast<uint16_t>(60 + i % 40 * 2 + i / 40 * (c + 1)));
+      }
+      WriteJpeg(Path("in.jpg"), 40, 30, components, smooth, progressive);
+      const Picture wanted = Expected(ReadJpeg(Path("in.jpg")), 8);
+      Normalize({"in.jpg", "out.png"});
+      ExpectPng("out.png", wanted);
+
+      Normalize({"in.jpg", "out.JPEG"});
+      const Picture found = ReadJpeg(Path("out.JPEG"));
+      EXPECT_EQ(found.type, wanted.type);
+      ASSERT_EQ(found.samples.size(), wanted.samples.size());
+      int most = 0;
+      for (size_t i = 0; i < found.samples.size(); i++) {
+        most = std::max(most, std::abs(found.samples[i] - wanted.samples[i]));
+      }
+      EXPECT_LE(most, 6);
+    }
+  }
+}
+
+TEST_F(PictureTest, GoesToNpyAndComesFromIt) {
+  for (const int type : {kGray, kRgb, kRgba}) {
+    const Picture p = Pattern(13, 9, type, 8);
+    const Shape shape = {1, type == kGray ? 1 : 3, 9, 13};
+    WritePng(Path("in.png"), p);
+    Normalize({"in.png", "out.npy"});
+    EXPECT_EQ(ReadFile(Path("out.npy")), Npy(shape, Normalized(shape, Planes(p))));
+
+    Picture colors = p;
+    if (type == kRgba) {
+      colors = {13, 9, kRgb, 8, {}};
+      for (size_t i = 0; i < p.samples.size(); i++) {
+        if (i % 4 != 3) colors.samples.push_back(p.samples[i]);
+      }
+    }
+    WriteFile(Path("in.npy"), Npy(shape, Planes(p)));
+    Normalize({"in.npy", "out.png"});
+    ExpectPng("out.png", Expected(colors, 8));
+  }
+}
+
+TEST_F(PictureTest, TellsFormatsByContentAndTakesPipes) {
+  const Picture p = Pattern(20, 10, kRgb, 8);
+  WritePng(Path("picture.jpg"), p);
+  Normalize({"picture.jpg", "out", "--format", "PNG"});
+  ExpectPng("out", Expected(p, 8));
+  const Outcome piped = Tool({"normalize", "-", "-", "--format", "png"}, ReadFile(Path("picture.jpg")));
+  EXPECT_EQ(piped.code, 0) << piped.err;
+  EXPECT_TRUE(piped.out == ReadFile(Path("out")));
+}
+
+TEST_F(PictureTest, OpaqueAlphaMayGoToJpeg) {
+  Picture p = Pattern(16, 8, kRgba, 16);
+  for (size_t i = 3; i < p.samples.size(); i += 4) p.samples[i] = 65535;
+  WritePng(Path("in.png"), p);
+  Normalize({"in.png", "out.jpg"});
+  EXPECT_EQ(ReadJpeg(Path("out.jpg")).type, kRgb);
+}
+
+class PhotographTest : public PictureTest, public testing::WithParamInterface<const char *> {};
+
+TEST_P(PhotographTest, IsNormalizedWhateverItsContrast) {
+  const auto path = DataFile(std::string("images/") + GetParam() + ".png");
+  if (!path) GTEST_SKIP() << "images/" << GetParam() << ".png is not in HALINE_TEST_DATA";
+  Normalize({*path, Path("out.png")});
+  const Picture original = ReadPng(*path);
+  ExpectPng("out.png", Expected(original, original.bits));
+
+  // Dull and bright, in 16 bits so that no steps are lost: the same picture comes out.
+  Picture dull = original;
+  dull.bits = 16;
+  const double most = (1 << original.bits) - 1;
+  for (uint16_t &v : dull.samples) v = static_cast<uint16_t>(std::lround((v / most * 0.5 + 0.3) * 65535));
+  WritePng(Path("dull.png"), dull);
+  Normalize({"dull.png", "dull-out.png"});
+  const Picture a = Expected(original, 16), b = ReadPng(Path("dull-out.png"));
+  ASSERT_EQ(a.samples.size(), b.samples.size());
+  int difference = 0;
+  for (size_t i = 0; i < a.samples.size(); i++) {
+    difference = std::max(difference, std::abs(a.samples[i] - b.samples[i]));
+  }
+  EXPECT_LE(difference, 128) << "half a step of 8 bits";
+}
+
+INSTANTIATE_TEST_SUITE_P(Photographs, PhotographTest,
+                         testing::Values("astronaut", "coffee", "chelsea", "camera", "halide-rgb_small16"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace haline::test
