@@ -35,7 +35,8 @@ class Coefficients : public Generator<Coefficients> {
     const Expr s1 = total(c, n)[0], s2 = total(c, n)[1];
     const Expr delta = s1 / count;
     const Expr mean = pivot(c, n) + delta;
-    const Expr var = max(s2 / count - delta * delta, 0);
+    const Expr difference = s2 / count - delta * delta;
+    const Expr var = select(difference < 0, 0, difference);  // not max, which may lose a NaN
     const Expr rstd = select(var + eps > 0, 1 / sqrt(var + eps), 0);
 
     // The scratch buffers are padded to whole vectors; the caller's are not, so their last element is repeated.

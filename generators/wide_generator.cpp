@@ -57,7 +57,8 @@ class Wide : public Generator<Wide> {
         size, lanes, compensated, c, n);
     const Exprs total = squares->Total(c, n);
     const Expr rest = total[0] / count;
-    const Expr var = max(total[1] / count - rest * rest, 0);
+    const Expr difference = total[1] / count - rest * rest;
+    const Expr var = select(difference < 0, 0, difference);  // not max, which may lose a NaN
     const Expr scaled_eps = rescaled ? eps * factor * factor : Expr(eps);
     const Expr rstd = select(var + scaled_eps == 0, 0, 1 / sqrt(var + scaled_eps));
     normal(c, n) = Tuple(mean(c, n), rest, of_plane(scale) * rstd, of_plane(shift), (mean(c, n) + rest) / factor,

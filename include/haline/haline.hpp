@@ -25,15 +25,15 @@ namespace haline {
 // Everything optional, as haline_options has it.
 struct Options {
   double eps = 1e-5;
-  std::string backend;  // a name from backends(), or empty: the process's choice
+  std::string backend = {};  // a name from backends(), or empty: the process's choice
   haline_activation activation = HALINE_NO_ACTIVATION;
   double negative_slope = 0.01;
-  std::optional<ConstTensorView> residual, lengths;
-  std::optional<TensorView> mean, rstd;
-  std::optional<ConstTensorView> given_mean, given_rstd, given_variance;
-  std::optional<TensorView> running_mean, running_variance;
+  std::optional<ConstTensorView> residual = {}, lengths = {};
+  std::optional<TensorView> mean = {}, rstd = {};
+  std::optional<ConstTensorView> given_mean = {}, given_rstd = {}, given_variance = {};
+  std::optional<TensorView> running_mean = {}, running_variance = {};
   double momentum = 0.1;
-  std::optional<TensorView> dresidual;
+  std::optional<TensorView> dresidual = {};
   bool frozen = false;
 };
 
