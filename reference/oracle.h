@@ -1,5 +1,5 @@
-// The oracle: what instance norm is, in plain C++ and in the widest floating point that the compiler has. Slow, centred,
-// two passes, no cleverness: tests, benchmarks and the tool hold haline and its peers against it.
+// The oracle: what instance norm is, in plain C++ and in the widest floating point that the compiler has. Slow,
+// centred, two passes, no cleverness: tests, benchmarks and the tool hold haline and its peers against it.
 #ifndef HALINE_REFERENCE_ORACLE_H_
 #define HALINE_REFERENCE_ORACLE_H_
 
