@@ -174,7 +174,7 @@ TEST_P(BackendApiTest, TheSharedLibraryComputes) {
 
 TEST_P(BackendApiTest, AForkedChildGoesOn) {
   ASSERT_EQ(haline_set_num_threads(4), HALINE_OK);
-  const Case c{"normal", {4, 16, 4096}, Normals(4 * 16 * 4096, 3)};
+  const Case c{"normal", {4, 16, 4096}, Normals(int64_t{4} * 16 * 4096, 3)};
   const std::vector<float> y = Run(c);  // the pool has started now
   const pid_t child = fork();
   ASSERT_GE(child, 0);

@@ -188,7 +188,7 @@ TEST_P(ContractTest, Drawn) {
     Random random(1000 + seed);
     const int64_t size = 1 + random.Below(seed % 50 == 0 ? 150000 : seed % 5 == 0 ? 5000 : 700);
     const auto magnitude = [&](int range) {
-      return std::pow(10.f, static_cast<float>(random.Below(2 * range) - range));
+      return std::pow(10.f, static_cast<float>(random.Below(int64_t{2} * range) - range));
     };
     const float deviation = magnitude(seed % 2 ? 30 : 5);
     const float offset = random.Below(2) ? 0 : deviation * magnitude(6) * random.Normal();

@@ -42,7 +42,7 @@ TEST_P(CorpusTest, Offset1e7) { CheckGaussian("offset 1e7, sd 4", {1, 3, 256, 25
 TEST_P(CorpusTest, LogMelFloor) { CheckGaussian("-15.94, sd 5e-3", {1, 1, 80, 3000}, -15.94f, 5e-3f, 3e-7); }
 TEST_P(CorpusTest, Magnitude1e30) { CheckGaussian("1e30", {1, 3, 100, 100}, 0, 1e30f, 2e-7); }
 TEST_P(CorpusTest, Magnitude1e30InPlace) {
-  Check({"1e30", {1, 3, 101, 99}, Gaussian(3 * 101 * 99, 21, 3e29f, 1e30f), {}, {}, 1e-5, 1, true}, 2e-7);
+  Check({"1e30", {1, 3, 101, 99}, Gaussian(int64_t{3} * 101 * 99, 21, 3e29f, 1e30f), {}, {}, 1e-5, 1, true}, 2e-7);
 }
 TEST_P(CorpusTest, MeanOf512) { CheckGaussian("offset -512, sd 0.5", {2, 3, 64, 64}, -512, 0.5f, 5e-7); }
 TEST_P(CorpusTest, OneElementAPlane) { CheckGaussian("randn", {64, 10}, 0, 1, 0); }

@@ -60,7 +60,7 @@ TEST(EnvironmentTest, NumThreads) {
   cpu_set_t set;
   ASSERT_EQ(sched_getaffinity(0, sizeof(set), &set), 0);
   const bool usable = value == "1" || value == "3" || value == "1024";
-  EXPECT_EQ(haline_num_threads(), usable ? std::atoi(value.c_str()) : CPU_COUNT(&set));
+  EXPECT_EQ(haline_num_threads(), usable ? std::stoi(value) : CPU_COUNT(&set));
   EXPECT_EQ(haline_set_num_threads(5), HALINE_OK);
   EXPECT_EQ(haline_num_threads(), 5);
 }

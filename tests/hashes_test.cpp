@@ -2,8 +2,8 @@
 // the same. A change of the numerics changes it on purpose: hashes_test --regenerate writes it anew.
 //
 // SPDX-License-Identifier: MIT
-#include <cstdio>
 #include <fstream>
+#include <iomanip>
 #include <limits>
 #include <map>
 #include <sstream>
@@ -54,9 +54,9 @@ std::string Hash(const std::vector<float> &y) {
   uint64_t hash = 0xcbf29ce484222325u;
   const auto *bytes = reinterpret_cast<const unsigned char *>(y.data());
   for (size_t i = 0; i < y.size() * sizeof(float); i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(hash));
-  return text;
+  std::ostringstream text;
+  text << std::hex << std::setfill('0') << std::setw(16) << hash;
+  return text.str();
 }
 
 class HashesTest : public BackendTest {};

@@ -10,13 +10,14 @@
 #if __has_include(<dlpack/dlpack.h>)
 #include <dlpack/dlpack.h>
 
-#define HALINE_SAME_MEMBER(ours, our_member, theirs, their_member)             \
-  static_assert(offsetof(ours, our_member) == offsetof(theirs, their_member)); \
-  static_assert(sizeof(static_cast<ours *>(nullptr)->our_member) ==            \
-                sizeof(static_cast<theirs *>(nullptr)->their_member))
+#define HALINE_SAME_MEMBER(ours, our_member, theirs, their_member)              \
+  static_assert(offsetof(ours, our_member) == offsetof(theirs, their_member) && \
+                sizeof(decltype(ours::our_member)) == sizeof(decltype(theirs::their_member)))
 
-static_assert(sizeof(haline_tensor) == sizeof(DLTensor) && alignof(haline_tensor) == alignof(DLTensor));
-static_assert(sizeof(haline_device) == sizeof(DLDevice) && sizeof(haline_dtype) == sizeof(DLDataType));
+static_assert(sizeof(haline_tensor) == sizeof(DLTensor));
+static_assert(alignof(haline_tensor) == alignof(DLTensor));  // NOLINT(misc-redundant-expression)
+static_assert(sizeof(haline_device) == sizeof(DLDevice));
+static_assert(sizeof(haline_dtype) == sizeof(DLDataType));
 HALINE_SAME_MEMBER(haline_tensor, data, DLTensor, data);
 HALINE_SAME_MEMBER(haline_tensor, device, DLTensor, device);
 HALINE_SAME_MEMBER(haline_tensor, ndim, DLTensor, ndim);

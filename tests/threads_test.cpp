@@ -61,6 +61,7 @@ TEST(ThreadsTest, ManyCallsAtOnce) {
   std::atomic<int> wrong{0}, calls{0};
   std::barrier start(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; i++) {
     threads.emplace_back([&, i] {
       start.arrive_and_wait();
@@ -87,7 +88,7 @@ TEST(ThreadsTest, ManyCallsAtOnce) {
 // Settings may change while calls run; each call takes one or the other.
 TEST(ThreadsTest, SettingsChangeWhileCallsRun) {
   const std::vector<std::string> backends = RunnableBackends();
-  const Case c{"normal", {8, 64, 256}, Normals(8 * 64 * 256, 9)};
+  const Case c{"normal", {8, 64, 256}, Normals(int64_t{8} * 64 * 256, 9)};
   OwnedTensor x({8, 64, 256}, 0.f);
   x.values = c.x;
   x.t.data = x.values.data();

@@ -124,10 +124,11 @@ Worst WorstError(const Case &c, const std::vector<float> &y, int64_t first, int6
 }
 
 int64_t FirstDifference(const float *a, const float *b, int64_t count) {
-  if (std::memcmp(a, b, static_cast<size_t>(count) * sizeof(float)) == 0) return -1;
-  int64_t i = 0;
-  while (std::memcmp(a + i, b + i, sizeof(float)) == 0) i++;
-  return i;
+  // By the byte, as a NaN is not equal to itself and the two zeros are.
+  const auto *p = reinterpret_cast<const unsigned char *>(a), *q = reinterpret_cast<const unsigned char *>(b);
+  const size_t bytes = static_cast<size_t>(count) * sizeof(float);
+  if (std::memcmp(p, q, bytes) == 0) return -1;
+  return (std::mismatch(p, p + bytes, q).first - p) / static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace haline::test
