@@ -49,10 +49,7 @@ haline_status CheckX(const haline_tensor *x, const haline_tensor *lengths, Probl
   if (x->ndim < 2) return Fail(HALINE_INVALID_ARGUMENT, "x: rank %d found, 2 and up wanted: [N, C, *]", x->ndim);
   problem->batch = x->shape[0];
   problem->channels = x->shape[1];
-  int64_t size = 1;
-  for (int i = 2; i < x->ndim; i++) {
-    if (x->shape[i] == 0) size = 0;
-  }
+  int64_t size = count > 0 ? 1 : 0;  // of a plane; where there is nothing to do, it does not matter
   for (int i = 2; i < x->ndim && size > 0; i++) {
     if (x->shape[i] > std::numeric_limits<int32_t>::max() / size) {
       return Fail(HALINE_UNSUPPORTED, "x: planes of shape %s found, at most 2147483647 elements wanted",

@@ -10,7 +10,7 @@
 slow=no sanitizers=no
 for option in "$@"; do
   case $option in
-  --slow) slow=yes ;;
+  --slow) slow=yes; export HALINE_TEST_SLOW=1 ;;
   --sanitizers) sanitizers=yes ;;
   -h | --help)
     sed -n '2,/SPDX/{/SPDX/!s/^#\( \|$\)//p}' "$0"

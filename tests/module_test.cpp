@@ -131,8 +131,7 @@ TEST(ModuleTest, StridesAreChecked) {
   const ConstTensorView transposed(memory.data(), {1, 2, 12}, {24, 1, 2});
   Tensor y({1, 2, 12});
   EXPECT_NO_THROW(instance_norm(contiguous, y));
-  EXPECT_NE(MessageOf([&] { instance_norm(transposed, y); }, HALINE_UNSUPPORTED).find("x: stride 2"),
-            std::string::npos);
+  EXPECT_NO_THROW(instance_norm(transposed, y));
   EXPECT_NE(MessageOf([&] {
               ConstTensorView(memory.data(), {1, 2, 12}, {1});
             }).find("strides: 1 found"),
