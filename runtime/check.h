@@ -18,11 +18,6 @@ haline_status CheckBackward(const haline_tensor *x, const haline_tensor *dy, con
 haline_status CheckMoments(const haline_tensor *x, const haline_tensor *mean, const haline_tensor *m2,
                            const haline_options *options, Problem *problem);
 
-// Moments to merge: float64, of one shape, `mean` and `m2` among them.
-haline_status CheckMerge(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
-                         const haline_tensor *const *m2s, const int64_t *count, const haline_tensor *mean,
-                         const haline_tensor *m2);
-
 }  // namespace haline
 
 #endif  // HALINE_RUNTIME_CHECK_H_

@@ -65,8 +65,7 @@ haline_status haline_moments(const haline_tensor *x, int64_t *count, haline_tens
 haline_status haline_merge_moments(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
                                    const haline_tensor *const *m2s, int64_t *count, haline_tensor *mean,
                                    haline_tensor *m2) {
-  const haline_status status = haline::CheckMerge(tiles, counts, means, m2s, count, mean, m2);
-  return status == HALINE_OK ? haline::MergeTensors(tiles, counts, means, m2s, count, mean, m2) : status;
+  return haline::MergeMoments(tiles, counts, means, m2s, count, mean, m2);
 }
 
 const char *haline_error_message(void) { return haline::ErrorMessage(); }

@@ -8,20 +8,8 @@
 
 namespace haline {
 
-struct TileMoments {
-  int64_t count;
-  double mean, m2;
-};
-
-// Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979. The same
-// bytes for (b, a) as for (a, b).
-TileMoments Merge(TileMoments a, TileMoments b);
-
-// As a binary tree over the indices, split at the largest power of two below `count` (>= 1).
-TileMoments MergeAll(const TileMoments *tiles, int32_t count);
-
-// haline_merge_moments, its arguments checked.
-haline_status MergeTensors(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
+// haline_merge_moments, its arguments checked here too: they are not those of a Problem.
+haline_status MergeMoments(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
                            const haline_tensor *const *m2s, int64_t *count, haline_tensor *mean, haline_tensor *m2);
 
 }  // namespace haline
