@@ -4,7 +4,7 @@
 set -euo pipefail
 prefix=$1 lib=$2 version=$3 tool=$4
 expected=(
-  include/haline/haline.h include/haline/haline.hpp
+  include/haline/haline.h include/haline/haline.hpp include/haline/operator.hpp include/haline/tensor.hpp
   "$lib"/libhaline.{a,so,so.0,so."$version"}
   "$lib"/cmake/haline/haline{Config,ConfigVersion,Targets}.cmake
   "$lib"/pkgconfig/haline.pc
