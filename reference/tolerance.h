@@ -11,6 +11,14 @@ namespace haline::oracle {
 
 // Forward, float32: |y - exact| <= kForward * max(1, |exact|, |scale|) for every finite x.
 constexpr double kForward = 1e-6;
+// The same for float64.
+constexpr double kForwardDouble = 1e-14;
+
+// Backward, float32: |found - exact| <= kBackward * max(1, the largest |exact| of that gradient); of a plane for dx and
+// dresidual, of the whole tensor for dscale and dshift.
+constexpr double kBackward = 5e-6;
+// The same for float64, with float64 statistics.
+constexpr double kBackwardDouble = 5e-14;
 
 // |y - exact| in units of max(1, |exact|, |scale|); NaN where y is not finite and exact is. Compare as
 // !(error <= kForward), so that a NaN fails. Both infinite with one sign, or both NaN: 0.
@@ -19,6 +27,17 @@ inline double ForwardError(double y, Wide exact, Wide scale) {
   if (std::isinf(y) && std::isinf(static_cast<float>(exact)) && (y > 0) == (exact > 0)) return 0;
   const Wide unit = std::max({static_cast<Wide>(1), std::fabs(exact), std::fabs(scale)});
   return static_cast<double>(std::fabs(static_cast<Wide>(y) - exact) / unit);
+}
+
+// |found - exact| beyond `rounding` in units of max(1, largest); NaN where `found` is not finite and `exact` is.
+// Compare as !(error <= kBackward), so that a NaN fails. Both infinite with one sign (`exact` from `infinite` on, where
+// the type gives up), or both NaN: 0.
+inline double BackwardError(double found, Wide exact, Wide largest, Wide rounding = 0, Wide infinite = 3.40282e38L) {
+  if (std::isnan(found) && std::isnan(exact)) return 0;
+  if (std::isinf(found)) return std::fabs(exact) >= infinite && (found > 0) == (exact > 0) ? 0 : std::nan("");
+  const Wide error = std::fabs(static_cast<Wide>(found) - exact);
+  const Wide beyond = error <= rounding ? 0 : error - rounding;  // keeps a NaN
+  return static_cast<double>(beyond / std::max(static_cast<Wide>(1), largest));
 }
 
 }  // namespace haline::oracle
