@@ -31,7 +31,7 @@ std::string KindOfDescr(const std::string &descr) {
     case 'c':
       return " (complex)";
     case 'f':
-      return " (extended float)";
+      return descr.size() > 3 ? " (extended float)" : "";  // f10, f12, f16
     case 'O':
       return " (Python objects)";
     case 'S':
