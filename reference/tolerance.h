@@ -15,9 +15,10 @@ constexpr double kForward = 1e-6;
 constexpr double kForwardDouble = 1e-14;
 
 // Backward, float32: |found - exact| <= kBackward * max(1, the largest |exact| of that gradient); of a plane for dx and
-// dresidual, of the whole tensor for dscale and dshift.
+// dresidual, of the whole tensor for dscale and dshift, where it is at least sqrt(terms / 512): sums of many terms that
+// cancel keep the terms' roundings.
 constexpr double kBackward = 5e-6;
-// The same for float64, with float64 statistics.
+// The same for float64, with float64 statistics: five times the forward bound, as above.
 constexpr double kBackwardDouble = 5e-14;
 
 // |y - exact| in units of max(1, |exact|, |scale|); NaN where y is not finite and exact is. Compare as

@@ -62,11 +62,9 @@ class Buffer {
   }
 
   bool Guarded() const {
-    for (size_t i = 0; i < bytes_; i++) {
-      const auto element = static_cast<int64_t>(i / bytes_each_);
-      if ((element < before_ || element >= before_ + count_) && memory_[i] != kGuardByte) return false;
-    }
-    return true;
+    const auto is_guard = [](unsigned char byte) { return byte == kGuardByte; };
+    const unsigned char *const end = memory_.get() + bytes_;
+    return std::all_of(memory_.get(), at(0), is_guard) && std::all_of<const unsigned char *>(at(count_), end, is_guard);
   }
 
   std::string Copy() const { return {reinterpret_cast<const char *>(memory_.get()), bytes_}; }
@@ -182,8 +180,8 @@ GradientResult Run(const GradientCase &c, const std::string &backend) {
 
   haline_options training = options;
   if (c.frozen()) {
-    mean.Fill(c.mean);
-    rstd.Fill(c.rstd);
+    untouched.Keep("given_mean", mean.Fill(c.mean));
+    untouched.Keep("given_rstd", rstd.Fill(c.rstd));
     training.given_mean = &tmean;
     training.given_rstd = &trstd;
   } else {
@@ -192,8 +190,10 @@ GradientResult Run(const GradientCase &c, const std::string &backend) {
   }
   Try(haline_instance_norm(&tx, scale_or_null, shift_or_null, &ty, &training));
 
-  untouched.Keep("mean", mean);
-  untouched.Keep("rstd", rstd);
+  if (!c.frozen()) {
+    untouched.Keep("mean", mean);
+    untouched.Keep("rstd", rstd);
+  }
   if (c.place != Place::kOverDy) untouched.Keep("dy", dy);
   Buffer &dx = c.place == Place::kOverX ? x : c.place == Place::kOverDy ? dy : own_dx;
   haline_tensor tdx = dx.tensor(), tdscale = dscale.tensor(), tdshift = dshift.tensor(),
