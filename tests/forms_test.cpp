@@ -9,7 +9,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 2252;
+const int kLeastForms = 2144;
 
 namespace {
 

@@ -7,7 +7,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 1638;
+const int kLeastForms = 1642;
 
 namespace {
 

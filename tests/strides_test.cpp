@@ -7,7 +7,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 250;
+const int kLeastForms = 1736;
 
 namespace {
 
