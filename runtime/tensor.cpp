@@ -45,9 +45,9 @@ ShapeText::ShapeText(const haline_tensor &t) : ShapeText(t.shape, t.ndim) {}
 
 int64_t Stride(const haline_tensor &t, int i) {
   if (t.strides) return t.strides[i];
-  int64_t stride = 1;
-  for (int j = t.ndim - 1; j > i; j--) stride *= t.shape[j];
-  return stride;
+  uint64_t stride = 1;  // unsigned, as beside an extent of 0 the others may be anything
+  for (int j = t.ndim - 1; j > i; j--) stride *= static_cast<uint64_t>(t.shape[j]);
+  return static_cast<int64_t>(stride);
 }
 
 haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count) {

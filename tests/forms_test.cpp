@@ -99,6 +99,7 @@ TEST_P(FormsTest, FusedActivationAndResidual) {
     for (const Shape &shape : kShapes) {
       const Tensors t(type, shape);
       for (const Activation &activation : kActivations) {
+        if (Count(shape) > 100000 && activation.slope != 0.2) continue;  // a large one will do
         for (const bool residual : {false, true}) {
           for (const bool by_sample : {false, true}) {
             Form form = t.form();
@@ -199,8 +200,8 @@ TEST_P(FormsTest, ScaleAndShiftBySample) {
 
 TEST_P(FormsTest, Lengths) {
   for (const Type type : {Type::kF32, Type::kF64}) {
-    for (const Shape &shape : std::vector<Shape>{
-             {5, 3, 50}, {4, 2, 1200}, {4, 3, 5, 30}, {4, 2, 9, 200}, {3, 2, 3, 2, 40}, {3, 1, 150000}}) {
+    for (const Shape &shape :
+         std::vector<Shape>{{5, 3, 50}, {4, 2, 1200}, {4, 3, 5, 30}, {4, 2, 9, 200}, {3, 2, 3, 2, 40}, {3, 1, 70000}}) {
       for (const Type integer : {Type::kI32, Type::kI64}) {
         const Tensors t(type, shape);
         const int64_t batch = shape[0], extent = shape.back();

@@ -56,23 +56,25 @@ std::string Bench(const BenchOptions &options) {
   const Progress progress;
   const auto show = [&](const std::string &text) { progress.Show(text); };
   std::vector<Result> results;
-  const auto measure = [&](const std::string &name, const Shape &shape, const float *x, double seconds) {
-    results.push_back(Measure(name, shape, x, names, options.threads, seconds, show));
+  const auto measure = [&](const std::string &name, const ConstTensorView &x, double seconds) {
+    results.push_back(Measure(name, x, names, options.threads, seconds, show));
     CheckWhichRan(results.back());
   };
   if (!options.in.empty()) {
     Input input(options.in);
-    const Data data = ReadData(input);
-    if (data.shape.size() < 2 || data.values.empty()) {
+    const Data data = ReadData(input, Dtype::kFloat32);
+    if (data.shape.size() < 2 || data.numbers.empty()) {
       throw Failure(input.name() + ": shape " + ShapeText(data.shape) + " found, [N, C, *] with elements wanted");
     }
-    measure(input.name() + " (" + bench::ShapeName(data.shape) + ")", data.shape, data.values.data(), options.seconds);
+    if (data.fortran) throw Failure(input.name() + ": Fortran order found, C order (numpy.ascontiguousarray) wanted");
+    measure(input.name() + " (" + bench::ShapeName(data.shape) + ")",
+            {data.numbers.data(), dtype_of<float>(), data.shape}, options.seconds);
   } else {
     const std::vector<Shape> shapes = ChooseShapes(options.shapes);
     for (const Shape &shape : shapes) {
       const std::string name = bench::ShapeName(shape);
       show(name + ": making values");
-      measure(name, shape, Sample(shape).data(), options.seconds / static_cast<double>(shapes.size()));
+      measure(name, Sample(shape), options.seconds / static_cast<double>(shapes.size()));
     }
   }
   std::string report = options.json ? Json(results, options.threads) : Table(results, options.threads);

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <filesystem>
 #include <iterator>
+#include <utility>
 
 #include "tools/failure.h"
 #include "tools/npy.h"
@@ -30,13 +31,32 @@ std::string ShapeText(const Shape &shape) {
   return text + "]";
 }
 
-Data ReadData(Input &input) {
+Data ReadData(Input &input, std::optional<Dtype> dtype, Layout layout) {
   const Bytes &start = input.Peek(8);
   if (start.empty()) throw Failure(input.name() + ": an empty file found, a PNG, JPEG or .npy file wanted");
-  if (StartsWith(start, kNpyMagic)) return ReadNpy(input);
-  if (StartsWith(start, kPngMagic)) return ToData(DecodePng(input.Rest(), input.name()));
-  if (StartsWith(start, kJpegMagic)) return ToData(DecodeJpeg(input.Rest(), input.name()));
+  if (StartsWith(start, kNpyMagic)) return ReadNpy(input, dtype);
+  const Dtype of_picture = dtype.value_or(Dtype::kFloat32);
+  if (StartsWith(start, kPngMagic)) return ToData(DecodePng(input.Rest(), input.name()), of_picture, layout);
+  if (StartsWith(start, kJpegMagic)) return ToData(DecodeJpeg(input.Rest(), input.name()), of_picture, layout);
   throw Failure(input.name() + ": other content found, a PNG, JPEG or .npy file wanted");
+}
+
+TensorView Planes(Data &data, Layout layout) {
+  const size_t rank = data.shape.size();
+  Shape strides(rank), order(rank);  // order: the innermost dimension first
+  for (size_t i = 0; i < rank; i++) order[i] = static_cast<int64_t>(data.fortran ? i : rank - 1 - i);
+  int64_t stride = 1;
+  for (const int64_t i : order) {
+    strides[i] = stride;
+    if (!data.numbers.empty()) stride *= data.shape[i];  // what has no elements may have any extents
+  }
+  const auto move_channels = [&](Shape *dimensions) {
+    if (layout == Layout::kChannelsLast) std::rotate(dimensions->begin() + 1, dimensions->end() - 1, dimensions->end());
+  };
+  Shape shape = data.shape;
+  move_channels(&shape);
+  move_channels(&strides);
+  return {data.numbers.data(), HalineDtype(data.dtype), std::move(shape), std::move(strides)};
 }
 
 Format ChooseFormat(const std::string &name, const std::string &path) {
@@ -55,11 +75,13 @@ Format ChooseFormat(const std::string &name, const std::string &path) {
                    " found, .png, .jpg, .jpeg or .npy wanted (or --format)");
 }
 
-void CheckFits(const Data &data, Format format, const std::string &out) {
+void CheckFits(Data &data, Layout layout, Format format, const std::string &out) {
   if (format == Format::kNpy) return;
-  const Shape &s = data.shape;
+  const Shape s = Planes(data, layout).shape();
   if (s.size() != 4 || s[0] != 1 || (s[1] != 1 && s[1] != 3) || s[2] < 1 || s[3] < 1) {
-    throw Failure(out + ": shape " + ShapeText(s) + " found, [1, 1 or 3, H, W] wanted for a picture");
+    throw Failure(out + ": shape " + ShapeText(data.shape) + " found, " +
+                  (layout == Layout::kChannelsFirst ? "[1, 1 or 3, H, W]" : "[1, H, W, 1 or 3]") +
+                  " wanted for a picture");
   }
   const auto opaque = [&](uint16_t a) { return a == (1 << data.bits) - 1; };
   if (format == Format::kJpeg && !std::all_of(data.alpha.begin(), data.alpha.end(), opaque)) {
@@ -67,9 +89,11 @@ void CheckFits(const Data &data, Format format, const std::string &out) {
   }
 }
 
-Bytes EncodePicture(const Data &data, Format format, const std::string &out) {
+Bytes EncodePicture(Data &data, Layout layout, Format format, const std::string &out) {
   const bool png = format == Format::kPng;
-  const Pixels pixels = ToPixels(data, png, out);
+  Convert(&data.numbers, data.dtype, false, Dtype::kFloat32);  // what gets infinite is cut off anyway
+  data.dtype = Dtype::kFloat32;
+  const Pixels pixels = ToPixels(data, Planes(data, layout), png, out);
   return png ? EncodePng(pixels, out) : EncodeJpeg(pixels, out);
 }
 

@@ -22,44 +22,105 @@ constexpr char kAbout[] =
     "haline: instance normalization. Every plane (n, c) of a tensor [N, C, *] gets\n"
     "y = scale[c] * (x - mean) / sqrt(variance + eps) + shift[c].";
 
+constexpr char kMore[] =
+    "  haline normalize photo.jpg flat.png    even out a picture's contrast and colours\n"
+    "  haline info                            which processors' kernels run here\n"
+    "  haline bench --shape 8x64x32x32        are they right, and how fast are they?\n"
+    "\n"
+    "`haline COMMAND --help` tells more.\n";
+
 constexpr char kIn[] =
     "PNG (8 or 16 bits; gray, RGB or palette; with or without alpha),\n"
-    "JPEG (gray or colour) or .npy (float32, C order, [N, C, *]), told\n"
-    "by its content; - is standard input. A picture is read as\n"
-    "[1, 1 or 3, H, W] with values of 0 to 1";
+    "JPEG (gray or colour) or .npy (bool, integers, floats of 16 to 64\n"
+    "bits; any byte order, C or Fortran order), told by its content;\n"
+    "- is standard input. A picture is read as [1, 1 or 3, H, W] with\n"
+    "values of 0 to 1";
 
 constexpr char kOut[] =
     ".png, .jpg, .jpeg or .npy; - is standard output and wants --format.\n"
     "It appears whole or not at all, and may be IN";
 
+constexpr char kDtype[] =
+    "computed in and, to .npy, written: float16, float32, float64, or\n"
+    "bfloat16 (to pictures only) [that of IN where that has floats;\n"
+    "float64 for integers of 32 and 64 bits, float32 for all else]";
+
+constexpr char kLayout[] =
+    "the dimensions of .npy files: channels-first, [N, C, *], or\n"
+    "channels-last, [N, *, C] [channels-first]";
+
+constexpr char kActivation[] =
+    "done to y: none, relu (0 for what is negative) or leaky_relu:SLOPE\n"
+    "(times SLOPE; 0.01 if left out) [none]";
+
 constexpr char kNormalizeMore[] =
     "Pictures: 0 is black and 1 is white, and y is cut off there; the default scale and shift\n"
     "put the mean at middle gray and show two standard deviations on either side. A picture gets\n"
     "8 bits a sample, a PNG made of a 16-bit PNG 16. Alpha goes to a PNG unchanged; JPEG takes\n"
-    "opaque pictures only, .npy the colours only. A .npy of shape [1, 1 or 3, H, W] can become\n"
-    "a picture.\n"
+    "opaque pictures only, .npy the colours only. A .npy of one picture, [1, 1 or 3, H, W] or with\n"
+    "--layout channels-last [1, H, W, 1 or 3], can become a picture.\n"
+    "\n"
+    ".npy to .npy keeps the dimensions and C or Fortran order.\n"
     "\n"
     "  haline normalize photo.jpg flat.png\n"
     "  haline normalize --scale 0.2 --shift 0.48,0.46,0.41 photo.png warm.png\n"
-    "  haline normalize --eps 1e-3 --scale @gamma.npy --shift @beta.npy x.npy y.npy";
+    "  haline normalize --eps 1e-3 --scale @gamma.npy --shift @beta.npy x.npy y.npy\n"
+    "  haline normalize --layout channels-last --dtype float16 --activation relu x.npy y.npy";
+
+constexpr char kInfoMore[] = "  haline info --json";
 
 constexpr char kBenchMore[] =
     "Each back end is held against an exact reference, then timed beside a copy of the same\n"
     "bytes (the faster of memcpy and a non-temporal one). Fails where an error is larger than\n"
     "promised, or where two back ends differ in a bit.\n"
     "Hash: of the output's bytes, equal on all back ends; the values that --shape makes are the\n"
-    "same on every machine, so hashes can be compared across machines too.";
+    "same on every machine, so hashes can be compared across machines too. A .npy file is read\n"
+    "as float32, and wants C order.\n"
+    "\n"
+    "  haline bench --shape 8x64x32x32 --shape memory --threads 4";
 
 constexpr char kExits[] = "Exit codes: 0 success, 1 failure (files, the machine, a broken promise), 2 wrong usage.";
 
-// Finite and not negative.
-bool ParseNumber(const std::string &text, double *number) {
+bool ParseFinite(const std::string &text, double *number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
-  return error == std::errc() && end == text.data() + text.size() && *number >= 0 && std::isfinite(*number);
+  return error == std::errc() && end == text.data() + text.size() && std::isfinite(*number);
 }
+
+// Finite and not negative.
+bool ParseNumber(const std::string &text, double *number) { return ParseFinite(text, number) && *number >= 0; }
 
 std::string Found(const std::string &text, const std::string &wanted) {
   return "\"" + text + "\" found, " + wanted + " wanted";
+}
+
+// "relu", "leaky_relu:0.2", ... into n; what is wrong with it, or nothing.
+std::string ParseActivation(const std::string &text, NormalizeOptions *n) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  if (name == "leaky_relu" && (colon == std::string::npos || ParseFinite(text.substr(colon + 1), &n->negative_slope))) {
+    n->activation = HALINE_LEAKY_RELU;
+  } else if (text == "relu") {
+    n->activation = HALINE_RELU;
+  } else if (text == "none") {
+    n->activation = HALINE_NO_ACTIVATION;
+  } else {
+    return Found(text, "none, relu, leaky_relu or leaky_relu:SLOPE (a finite number)");
+  }
+  return "";
+}
+
+std::string ParseEps(const std::string &text, NormalizeOptions *n) {
+  return ParseNumber(text, &n->eps) ? "" : Found(text, "a finite number of 0 and up");
+}
+
+std::string ParseDtype(const std::string &text, NormalizeOptions *n) {
+  n->dtype = ComputedDtype(text);
+  return n->dtype ? "" : Found(text, "float16, bfloat16, float32 or float64");
+}
+
+std::string ParseLayout(const std::string &text, NormalizeOptions *n) {
+  n->layout = text == "channels-last" ? Layout::kChannelsLast : Layout::kChannelsFirst;
+  return text == "channels-last" || text == "channels-first" ? "" : Found(text, "channels-first or channels-last");
 }
 
 std::vector<std::string> BackendNames() {
@@ -89,7 +150,7 @@ int Run(int argc, char **argv) {
   app.set_version_flag("--version", std::string("haline ") + haline_version(), "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.require_subcommand(0, 1);
-  app.footer(std::string("`haline COMMAND --help` tells more.\n") + kExits);
+  app.footer(std::string(kMore) + kExits);
 
   std::string names;
   for (const std::string &name : BackendNames()) names += (names.empty() ? "" : ", ") + name;
@@ -112,17 +173,20 @@ int Run(int argc, char **argv) {
   auto *normalize = app.add_subcommand("normalize", "Normalize a picture or a tensor.");
   normalize->add_option("IN", n.in, kIn)->required()->type_name("");
   normalize->add_option("OUT", n.out, kOut)->required()->type_name("");
-  normalize->add_option("--eps", "added to the variance; 0 or more [1e-5]")
-      ->type_name("X")
-      ->check([](const std::string &text) {
-        double eps;
-        return ParseNumber(text, &eps) ? "" : Found(text, "a finite number of 0 and up");
-      })
-      ->each([&n](const std::string &text) { ParseNumber(text, &n.eps); });
+  // Taken as they are checked.
+  const auto add_parsed = [&n, normalize](const char *name, const char *type, const std::string &what, auto parse) {
+    normalize->add_option(name, what)->type_name(type)->check([&n, parse](const std::string &text) {
+      return parse(text, &n);
+    });
+  };
+  add_parsed("--eps", "X", "added to the variance; 0 or more [1e-5]", ParseEps);
   normalize
       ->add_option("--scale", n.scale, "a value, one a channel (1,2,3) or @FILE.npy\n[0.25 to pictures, 1 to .npy]")
       ->type_name("X");
   normalize->add_option("--shift", n.shift, "likewise [0.5 to pictures, 0 to .npy]")->type_name("X");
+  add_parsed("--activation", "NAME", kActivation, ParseActivation);
+  add_parsed("--dtype", "NAME", kDtype, ParseDtype);
+  add_parsed("--layout", "NAME", kLayout, ParseLayout);
   normalize->add_option("--format", n.format, "of OUT, whatever its name: png, jpeg or npy")->type_name("NAME");
   normalize->add_option("--backend", n.backend, "use this one [the best; see `haline info`]")
       ->type_name("NAME")
@@ -133,6 +197,7 @@ int Run(int argc, char **argv) {
   bool json = false;
   auto *info = app.add_subcommand("info", "Print which back ends there are, which run here and what is chosen.");
   info->add_flag("--json", json, "for machines");
+  info->footer(kInfoMore);
 
   BenchOptions b;
   auto *bench = app.add_subcommand("bench", "Check and time the back ends that run here.");

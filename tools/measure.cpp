@@ -30,18 +30,18 @@ uint64_t Fnv1a(const float *y, size_t count) {
 // The oracle's moments are worked out once, for all back ends.
 class Verifier {
  public:
-  Verifier(const Shape &shape, const float *x, const std::vector<float> &scale, const std::vector<float> &shift,
-           double eps)
-      : x_(x), scale_(scale), shift_(shift), eps_(eps) {
+  Verifier(const ConstTensorView &x, const Tensor &scale, const Tensor &shift, double eps)
+      : x_(static_cast<const float *>(x.data())), scale_(scale), shift_(shift), eps_(eps) {
+    const Shape &shape = x.shape();
     for (size_t i = 2; i < shape.size(); i++) size_ *= shape[i];
-    for (int64_t p = 0; p < shape[0] * shape[1]; p++) moments_.push_back(oracle::PlaneMoments(x + p * size_, size_));
+    for (int64_t p = 0; p < shape[0] * shape[1]; p++) moments_.push_back(oracle::PlaneMoments(x_ + p * size_, size_));
   }
 
   double MaxError(const float *y) const {
     double most = 0;
     for (size_t p = 0; p < moments_.size(); p++) {
       const oracle::Moments &m = moments_[p];
-      const size_t c = p % scale_.size();
+      const auto c = static_cast<int64_t>(p) % scale_.size();
       const oracle::Wide factor = oracle::Rstd(m.variance, eps_) * scale_[c];
       for (size_t i = p * size_; i < (p + 1) * size_; i++) {
         const oracle::Wide exact = (x_[i] - m.mean) * factor + shift_[c];
@@ -55,7 +55,7 @@ class Verifier {
 
  private:
   const float *x_;
-  const std::vector<float> &scale_, &shift_;
+  const Tensor &scale_, &shift_;
   double eps_;
   int64_t size_ = 1;
   std::vector<oracle::Moments> moments_;
@@ -139,20 +139,19 @@ Tensor Sample(const Shape &shape) {
   return x;
 }
 
-Result Measure(const std::string &name, const Shape &shape, const float *x, const std::vector<std::string> &names,
+Result Measure(const std::string &name, const ConstTensorView &x_view, const std::vector<std::string> &names,
                int threads, double seconds, const std::function<void(const std::string &)> &progress) {
-  Tensor y(shape);
-  const auto count = static_cast<size_t>(y.size()), channels = static_cast<size_t>(shape[1]);
-  std::vector<float> scale(channels), shift(channels);
-  for (size_t c = 0; c < channels; c++) {
+  const Shape &shape = x_view.shape();
+  const auto *x = static_cast<const float *>(x_view.data());
+  Tensor y(shape), scale(Shape{shape[1]}), shift(Shape{shape[1]});
+  const auto count = static_cast<size_t>(y.size());
+  for (int64_t c = 0; c < shape[1]; c++) {
     scale[c] = 0.5f + static_cast<float>(c % 4) / 4;
     shift[c] = static_cast<float>(c % 5) / 4 - 0.5f;
   }
   Check(haline_set_num_threads(threads));
   // Through the C interface, so that a call of a microsecond is not measured with the making of views.
-  const ConstTensorView x_view(x, shape), y_view(y.data(), shape);
-  const Shape per_channel = {shape[1]};
-  const ConstTensorView scale_view(scale.data(), per_channel), shift_view(shift.data(), per_channel);
+  const ConstTensorView y_view = y, scale_view = scale, shift_view = shift;
   const haline_tensor cx = x_view.c_tensor(), cscale = scale_view.c_tensor(), cshift = shift_view.c_tensor();
   haline_tensor cy = y_view.c_tensor();
   haline_options options = HALINE_OPTIONS_INIT;
@@ -163,7 +162,7 @@ Result Measure(const std::string &name, const Shape &shape, const float *x, cons
 
   Result result{name, shape, 2.0 * static_cast<double>(count) * sizeof(float), "", 0, {}};
   progress(name + ": the oracle");
-  const Verifier verifier(shape, x, scale, shift, options.eps);
+  const Verifier verifier(x_view, scale, shift, options.eps);
   for (const std::string &backend : names) {
     progress(std::string(name).append(": verifying ").append(backend));
     std::fill_n(y.data(), count, std::nanf(""));

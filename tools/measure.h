@@ -32,10 +32,10 @@ struct Result {
 // The same values on every machine: roughly normal, with another mean and spread in each channel.
 Tensor Sample(const Shape &shape);
 
-// `x` with a scale and a shift a channel, on each back end of `names`; `seconds` is about what the timing takes.
-// `progress` is told what is being done.
-Result Measure(const std::string &name, const Shape &shape, const float *x, const std::vector<std::string> &names,
-               int threads, double seconds, const std::function<void(const std::string &)> &progress);
+// `x`, contiguous float32, with a scale and a shift a channel, on each back end of `names`; `seconds` is about what the
+// timing takes. `progress` is told what is being done.
+Result Measure(const std::string &name, const ConstTensorView &x, const std::vector<std::string> &names, int threads,
+               double seconds, const std::function<void(const std::string &)> &progress);
 
 }  // namespace haline::tool
 

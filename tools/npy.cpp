@@ -5,7 +5,6 @@
 #include "tools/npy.h"
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -15,16 +14,47 @@
 namespace haline::tool {
 namespace {
 
-static_assert(std::endian::native == std::endian::little);
-
 constexpr size_t kMostRank = 64;  // NumPy's
+
+constexpr char kWantedDtype[] = "bool, int8 to int64, uint8 to uint64, float16, float32 or float64";
+
+struct Header {
+  Shape shape;
+  bool fortran;
+  Dtype dtype;
+  bool swapped;  // big-endian
+};
+
+// What a dtype is that no plane can be made of; empty: who knows.
+std::string KindOfDescr(const std::string &descr) {
+  switch (descr.size() > 1 ? descr[1] : '\0') {
+    case 'c':
+      return " (complex)";
+    case 'f':
+      return descr.size() > 3 ? " (extended float)" : "";  // f10, f12, f16
+    case 'O':
+      return " (Python objects)";
+    case 'S':
+    case 'a':
+    case 'U':
+      return " (strings)";
+    case 'V':
+      return " (raw bytes)";
+    case 'M':
+      return " (dates)";
+    case 'm':
+      return " (time differences)";
+    default:
+      return "";
+  }
+}
 
 class HeaderParser {
  public:
   HeaderParser(const std::string &text, std::string name)
       : at_(text.data()), end_(text.data() + text.size()), name_(std::move(name)) {}
 
-  Shape Parse() {
+  Header Parse() {
     Want('{');
     while (!Skip('}')) {
       const std::string key = String();
@@ -42,9 +72,11 @@ class HeaderParser {
     }
     if (Peek() != '\0' || at_ != end_) Malformed("text after the dictionary");
     if (!descr_ || !fortran_ || !shape_) Malformed("not all of descr, fortran_order and shape");
-    if (*descr_ != "<f4" && *descr_ != "=f4") Refuse("dtype '" + *descr_ + "'", "'<f4' (little-endian float32)");
-    if (*fortran_) Refuse("Fortran order", "C order (numpy.ascontiguousarray)");
-    return *shape_;
+    const char order = descr_->empty() ? '\0' : descr_->front();
+    const std::optional<Dtype> dtype = order ? DtypeOfNumpy(descr_->substr(1)) : std::nullopt;
+    const bool ordered = order == '<' || order == '>' || order == '=' || (order == '|' && dtype && SizeOf(*dtype) == 1);
+    if (!dtype || !ordered) Refuse("dtype '" + *descr_ + "'" + KindOfDescr(*descr_), kWantedDtype);
+    return {*shape_, *fortran_, *dtype, order == '>'};
   }
 
  private:
@@ -81,7 +113,7 @@ class HeaderParser {
     return text;
   }
   std::string Descr() {
-    if (Peek() == '[') Refuse("a structured dtype", "'<f4' (little-endian float32)");
+    if (Peek() == '[') Refuse("a structured dtype", kWantedDtype);
     return String();
   }
   bool Bool() {
@@ -147,13 +179,13 @@ std::string ReadHeader(Input &input) {
   return header;
 }
 
-// The number of elements.
-size_t Count(const Shape &shape, const std::string &name) {
+// The number of elements, of `size` bytes each.
+size_t Count(const Shape &shape, size_t size, const std::string &name) {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   size_t count = 1;
-  constexpr size_t kMost = std::numeric_limits<int64_t>::max() / sizeof(float);
+  const size_t most = std::numeric_limits<int64_t>::max() / size;
   for (const int64_t extent : shape) {
-    if (count > kMost / static_cast<size_t>(extent)) {
+    if (count > most / static_cast<size_t>(extent)) {
       throw Failure(name + ": shape " + ShapeText(shape) + " found, one that memory can hold wanted");
     }
     count *= static_cast<size_t>(extent);
@@ -163,29 +195,38 @@ size_t Count(const Shape &shape, const std::string &name) {
 
 }  // namespace
 
-Data ReadNpy(Input &input) {
+Data ReadNpy(Input &input, std::optional<Dtype> dtype) {
+  const Header header = HeaderParser(ReadHeader(input), input.name()).Parse();
   Data data;
-  data.shape = HeaderParser(ReadHeader(input), input.name()).Parse();
-  const size_t count = Count(data.shape, input.name()), bytes = count * sizeof(float);
+  data.shape = header.shape;
+  data.fortran = header.fortran;
+  data.dtype = dtype.value_or(DefaultDtype(header.dtype));
+  const size_t size = SizeOf(header.dtype), bytes = Count(data.shape, size, input.name()) * size;
   const size_t expected = input.Expected();
   if (expected > 0 && expected < bytes) Truncated(input, "data", expected, bytes);
   size_t got = 0;
-  while (got < count) {
-    const size_t step = std::min(count - got, expected > 0 ? count : std::max<size_t>(got, 1 << 20));
-    data.values.resize(got + step);
-    const size_t n = input.Read(data.values.data() + got, step * sizeof(float));
-    if (n < step * sizeof(float)) Truncated(input, "data", got * sizeof(float) + n, bytes);
+  while (got < bytes) {
+    const size_t step = std::min(bytes - got, expected > 0 ? bytes : std::max<size_t>(got, 1 << 22));
+    data.numbers.resize(got + step);
+    const size_t n = input.Read(data.numbers.data() + got, step);
+    if (n < step) Truncated(input, "data", got + n, bytes);
     got += step;
   }
   if (!input.Peek(1).empty()) {
     throw Failure(input.name() + ": more than the " + std::to_string(bytes) + " bytes of shape " +
                   ShapeText(data.shape) + " found, one array and no more wanted");
   }
+  if (!Convert(&data.numbers, header.dtype, header.swapped, data.dtype)) {
+    throw Failure(input.name() + ": " + Name(header.dtype) + " numbers beyond the largest " + Name(data.dtype) +
+                  " found, smaller ones wanted, or another --dtype");
+  }
   return data;
 }
 
-std::string NpyHeader(const Shape &shape) {
-  std::string text = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
+std::string NpyHeader(const Data &data) {
+  const Shape &shape = data.shape;
+  std::string text = "{'descr': '" + NumpyDescr(data.dtype) +
+                     "', 'fortran_order': " + (data.fortran ? "True" : "False") + ", 'shape': (";
   for (size_t i = 0; i < shape.size(); i++) text += (i ? ", " : "") + std::to_string(shape[i]);
   text += shape.size() == 1 ? ",), }" : "), }";
   const size_t length = (10 + text.size() + 1 + 63) / 64 * 64 - 10;  // the data start at a multiple of 64

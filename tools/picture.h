@@ -28,10 +28,11 @@ Bytes EncodePng(const Pixels &pixels, const std::string &name);
 Bytes EncodeJpeg(const Pixels &pixels, const std::string &name);  // quality 95; 1 or 3 channels of 8 bits
 
 // Samples are mapped to 0..1.
-Data ToData(const Pixels &pixels);
+Data ToData(const Pixels &pixels, Dtype dtype, Layout layout);
 
-// Rounded to the picture's own number of bits, alpha behind the colours; `full` false: to 8 and without.
-Pixels ToPixels(const Data &data, bool full, const std::string &name);
+// `y`, float32 [1, 1 or 3, H, W], rounded to the number of bits of the picture that `data` was, with its alpha behind
+// the colours; `full` false: to 8 and without.
+Pixels ToPixels(const Data &data, const ConstTensorView &y, bool full, const std::string &name);
 
 }  // namespace haline::tool
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/typed.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -200,21 +201,42 @@ Typed Typed::As(Type type, const Shape &strides) const {
   return copy;
 }
 
+std::vector<int64_t> Typed::Offsets() const {
+  std::vector<int64_t> offsets(static_cast<size_t>(count_)), index(shape_.size());
+  int64_t offset = 0;
+  for (int64_t &at : offsets) {
+    at = first_ + offset * Size(type_);
+    for (size_t d = shape_.size(); d-- > 0;) {
+      offset += strides_[d];
+      if (++index[d] < shape_[d]) break;
+      offset -= index[d] * strides_[d];
+      index[d] = 0;
+    }
+  }
+  return offsets;
+}
+
 std::string Typed::bytes() const {
   const auto size = static_cast<size_t>(Size(type_));
   std::string bytes(static_cast<size_t>(count_) * size, '\0');
-  for (int64_t i = 0; i < count_; i++) std::memcpy(&bytes[static_cast<size_t>(i) * size], At(i), size);
+  if (contiguous_) {
+    std::memcpy(bytes.data(), memory_.data() + first_, bytes.size());
+    return bytes;
+  }
+  size_t i = 0;
+  for (const int64_t at : Offsets()) std::memcpy(&bytes[size * i++], memory_.data() + at, size);
   return bytes;
 }
 
 bool Typed::RestUntouched() const {
-  const std::vector<unsigned char> kept = memory_;
+  std::vector<unsigned char> rest = memory_;
   const auto size = static_cast<size_t>(Size(type_));
-  for (int64_t i = 0; i < count_; i++) std::memset(At(i), kRest, size);
-  bool untouched = true;
-  for (const unsigned char byte : memory_) untouched = untouched && byte == kRest;
-  std::copy(kept.begin(), kept.end(), memory_.begin());  // the tensor points into it
-  return untouched;
+  if (contiguous_) {
+    std::memset(rest.data() + first_, kRest, static_cast<size_t>(count_) * size);
+  } else {
+    for (const int64_t at : Offsets()) std::memset(rest.data() + at, kRest, size);
+  }
+  return std::all_of(rest.begin(), rest.end(), [](unsigned char byte) { return byte == kRest; });
 }
 
 }  // namespace haline::test

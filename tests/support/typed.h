@@ -69,6 +69,7 @@ class Typed {
 
  private:
   int64_t Offset(int64_t i) const;
+  std::vector<int64_t> Offsets() const;  // of all elements, in memory_, in bytes
   unsigned char *At(int64_t i) const;
   void Point();
 

@@ -42,6 +42,18 @@ TEST_F(BadArgumentsTest, AreRefusedByName) {
       {{"--threads", "1025"}, "--threads: \"1025\" found"},
       {{"--threads", "two"}, "--threads: \"two\" found"},
       {{"--format", "gif"}, "--format: \"gif\" found"},
+      {{"--dtype", "int8"}, "--dtype: \"int8\" found, float16, bfloat16, float32 or float64 wanted"},
+      {{"--dtype", "Float32"}, "--dtype: \"Float32\" found"},
+      {{"--dtype", ""}, "--dtype"},
+      {{"--dtype", "bfloat16"}, "--dtype: bfloat16 found, float16, float32 or float64 wanted: .npy has no bfloat16"},
+      {{"--layout", "NHWC"}, "--layout: \"NHWC\" found, channels-first or channels-last wanted"},
+      {{"--activation", "gelu"}, "--activation: \"gelu\" found, none, relu, leaky_relu or leaky_relu:SLOPE"},
+      {{"--activation", "relu:0.1"}, "--activation: \"relu:0.1\" found"},
+      {{"--activation", "leaky_relu:"}, "--activation: \"leaky_relu:\" found"},
+      {{"--activation", "leaky_relu:0.1x"}, "--activation: \"leaky_relu:0.1x\" found"},
+      {{"--activation", "leaky_relu:nan"}, "--activation: \"leaky_relu:nan\" found"},
+      {{"--activation", "leaky_relu:inf"}, "--activation: \"leaky_relu:inf\" found"},
+      {{"--layout", "channels-last", "--scale", "1,2,3"}, "--scale: 3 values found, 1 or 2"},
       {{"--epsilon", "1"}, "--epsilon"},
       {{"--eps"}, "--eps"},
       {{"third"}, "third"},
@@ -92,8 +104,11 @@ TEST_F(BadArgumentsTest, HelpAndVersionAreNoErrors) {
     EXPECT_EQ(own.code, 0);
     EXPECT_EQ(own.err, "");
     EXPECT_NE(own.out.find(std::string("Usage: haline ") + command), std::string::npos) << own.out;
+    EXPECT_NE(own.out.find(std::string("\n  haline ") + command + " "), std::string::npos) << "no example";
+    EXPECT_NE(help.out.find(std::string("\n  haline ") + command + " "), std::string::npos) << "no example";
   }
-  for (const char *option : {"--eps", "--scale", "--shift", "--format", "--backend", "--threads"}) {
+  for (const char *option :
+       {"--eps", "--scale", "--shift", "--activation", "--dtype", "--layout", "--format", "--backend", "--threads"}) {
     EXPECT_NE(Tool({"normalize", "--help"}).out.find(option), std::string::npos) << option;
   }
   EXPECT_EQ(version.code, 0);

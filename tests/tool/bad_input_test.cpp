@@ -58,15 +58,35 @@ TEST_F(BadInputTest, OtherContent) {
 TEST_F(BadInputTest, OtherArrays) {
   const std::string data(256, '\0');
   const std::string f4 = "'descr': '<f4', ", c = "'fortran_order': False, ";
-  ExpectBad(RawNpy(NpyDict({2, 3}, "<f8"), data), "dtype '<f8' found");
-  ExpectBad(RawNpy(NpyDict({2, 3}, "<f2"), data), "dtype '<f2' found");
-  ExpectBad(RawNpy(NpyDict({2, 3}, "<i4"), data), "dtype '<i4' found");
-  ExpectBad(RawNpy(NpyDict({2, 3}, ">f4"), data), "dtype '>f4' found");
-  ExpectBad(RawNpy(NpyDict({2, 3}, "|O"), data), "dtype '|O' found");
+  const std::pair<const char *, const char *> dtypes[] = {{"<c8", " (complex)"},
+                                                          {"<c16", " (complex)"},
+                                                          {">c8", " (complex)"},
+                                                          {"<f16", " (extended float)"},
+                                                          {"|O", " (Python objects)"},
+                                                          {"|S4", " (strings)"},
+                                                          {"<U2", " (strings)"},
+                                                          {"|V2", " (raw bytes)"},
+                                                          {"<M8[ns]", " (dates)"},
+                                                          {"<m8[s]", " (time differences)"},
+                                                          {"<i3", ""},
+                                                          {"<u16", ""},
+                                                          {"|f4", ""},
+                                                          {"|i4", ""},
+                                                          {"f4", ""},
+                                                          {"i", ""},
+                                                          {"<", ""},
+                                                          {"", ""},
+                                                          {"float32", ""},
+                                                          {"!f4", ""}};
+  for (const auto &[descr, kind] : dtypes) {
+    ExpectBad(RawNpy(NpyDict({2, 3}, descr), data),
+              "dtype '" + std::string(descr) + "'" + kind + " found, bool, int8 to int64, uint8 to uint64, float16,");
+  }
   ExpectBad(RawNpy("{'descr': [('a', '<f4')], " + c + "'shape': (2, 3)}", data), "a structured dtype found");
-  ExpectBad(RawNpy(NpyDict({2, 3}, "<f4", true), data), "Fortran order found");
   ExpectBad(Npy({}, {1}), "shape [] found");
   ExpectBad(Npy({2}, {1, 2}), "shape [2] found");
+  ExpectBad(RawNpy(NpyDict({1, 2}, ">i2"), data.substr(0, 5)), "more than the 4 bytes of shape [1, 2] found");
+  ExpectBad(RawNpy(NpyDict({1, 2}, "<f8", true), data.substr(0, 15)), "15 bytes of data found, 16 wanted");
   ExpectBad(RawNpy(NpyDict({1, 2}), data.substr(0, 9)), "more than the 8 bytes of shape [1, 2] found");
   ExpectBad(RawNpy(NpyDict({1, 2}), data.substr(0, 7)), "7 bytes of data found, 8 wanted");
   ExpectBad(RawNpy("{" + f4 + c + "}", data), "not all of descr, fortran_order and shape");
@@ -90,6 +110,8 @@ TEST_F(BadInputTest, OtherArrays) {
 TEST_F(BadInputTest, HugeClaims) {
   ExpectBad(RawNpy(NpyDict({1, 1 << 30, 1 << 20}), "data"), "4 bytes of data found, 4503599627370496 wanted");
   ExpectBad(RawNpy(NpyDict({INT64_MAX, INT64_MAX, 2}), "data"), "shape [9223372036854775807, 9223372036854775807, 2]");
+  ExpectBad(RawNpy(NpyDict({1, 1 << 30, 1 << 20}, "|u1"), "data"), "4 bytes of data found, 1125899906842624 wanted");
+  ExpectBad(RawNpy(NpyDict({1, 1, int64_t{1} << 60}, "<f8"), "data"), "shape [1, 1, 1152921504606846976] found");
   ExpectRefused({"normalize", "-", "y.npy"}, 1, "standard input: 4 bytes of data found",
                 RawNpy(NpyDict({1, 1 << 30, 1 << 20}), "data"));
 

@@ -82,6 +82,20 @@ TEST_F(BenchTest, RefusesInputsThatHaveNothingToMeasure) {
   ExpectRefused({"bench", "x.npy"}, 1, "x.npy: shape [2, 0, 4] found");
   WriteFile(Path("x.npy"), Npy({4}, {1, 2, 3, 4}));
   ExpectRefused({"bench", "x.npy"}, 1, "x.npy: shape [4] found");
+  WriteFile(Path("x.npy"), RawNpy(NpyDict({1, 1, 2}, "<f4", true), std::string(8, '\0')));
+  ExpectRefused({"bench", "x.npy"}, 1, "x.npy: Fortran order found");
+}
+
+TEST_F(BenchTest, ReadsOtherTypesAsFloat32) {
+  WriteFile(Path("x.npy"), RawNpy(NpyDict({1, 2, 3}, ">i2"), Elements({1, -2, 3, 300, 5, 6}, "i2", true)));
+  const Outcome integers = Tool({"bench", "x.npy", "--json", "--seconds", "0"});
+  WriteFile(Path("x.npy"), Npy({1, 2, 3}, {1, -2, 3, 300, 5, 6}));
+  const Outcome floats = Tool({"bench", "x.npy", "--json", "--seconds", "0"});
+  ASSERT_EQ(integers.code, 0) << integers.err;
+  const auto hash = [](const Outcome &outcome) {
+    return json::parse(outcome.out)["results"][0]["backends"][0]["hash"];
+  };
+  EXPECT_EQ(hash(integers), hash(floats));
 }
 
 TEST_F(BenchTest, ABrokenPromiseIsNamed) {

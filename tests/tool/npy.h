@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace haline::test {
+#include "haline/haline.hpp"
 
-using Shape = std::vector<int64_t>;
+namespace haline::test {
 
 // The file's bytes: this header text, padded, and these data. `major`: the format version.
 std::string RawNpy(const std::string &header, const std::string &data, int major = 1);
@@ -22,6 +22,15 @@ std::string Bytes(const std::vector<float> &values);
 inline std::string Npy(const Shape &shape, const std::vector<float> &values, int major = 1) {
   return RawNpy(NpyDict(shape), Bytes(values), major);
 }
+
+int64_t CountOf(const Shape &shape);
+
+// Each number as NumPy's type `letters` ("b1", "i2", "u8", "f4", ...) has it: floats rounded to nearest even, integers
+// cut off; f2 by a search among all halves.
+std::string Elements(const std::vector<double> &values, const std::string &letters, bool big_endian = false);
+
+// What the library makes of these elements of type f2, f4 or f8.
+std::string NormalizedBytes(const std::string &letters, const Shape &shape, std::string x, const Options &options);
 
 // The library's y. scale and shift may be empty.
 std::vector<float> Normalized(const Shape &shape, std::vector<float> x, const std::vector<float> &scale = {},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "support/files.h"
 #include "tool/child.h"
@@ -149,6 +150,89 @@ TEST_F(PictureTest, GoesToNpyAndComesFromIt) {
     Normalize({"in.npy", "out.png"});
     ExpectPng("out.png", Expected(colors, 8));
   }
+}
+
+TEST_F(PictureTest, ChannelsLastGoesBothWays) {
+  const Picture p = Pattern(13, 9, kRgb, 8);
+  WritePng(Path("in.png"), p);
+  Normalize({"in.png", "first.npy", "--dtype", "float64"});
+  Normalize({"in.png", "last.npy", "--dtype", "float64", "--layout", "channels-last"});
+  std::vector<double> first, last;
+  for (int c = 0; c < 3; c++) {
+    for (int i = 0; i < 117; i++) first.push_back(p.samples[3 * i + c] / 255.);
+  }
+  std::string y = NormalizedBytes("f8", {1, 3, 9, 13}, Elements(first, "f8"), {});
+  EXPECT_TRUE(ReadFile(Path("first.npy")) == RawNpy(NpyDict({1, 3, 9, 13}, "<f8"), y));
+  std::string turned;
+  for (int i = 0; i < 117; i++) {
+    for (int c = 0; c < 3; c++) turned += y.substr(8 * (c * 117 + i), 8);
+  }
+  EXPECT_TRUE(ReadFile(Path("last.npy")) == RawNpy(NpyDict({1, 9, 13, 3}, "<f8"), turned));
+
+  // Bytes as a camera has them, in C order and Fortran's.
+  std::string samples(p.samples.begin(), p.samples.end()), fortran;
+  for (int c = 0; c < 3; c++) {
+    for (int w = 0; w < 13; w++) {
+      for (int h = 0; h < 9; h++) fortran += samples[3 * (13 * h + w) + c];
+    }
+  }
+  WriteFile(Path("in.npy"), RawNpy(NpyDict({1, 9, 13, 3}, "|u1"), samples));
+  Normalize({"in.npy", "c.png", "--layout", "channels-last"});
+  WriteFile(Path("in.npy"), RawNpy(NpyDict({1, 9, 13, 3}, "|u1", true), fortran));
+  Normalize({"in.npy", "fortran.png", "--layout", "channels-last"});
+  Picture wanted = Pattern(13, 9, kRgb, 8);
+  const std::vector<float> values = Normalized({1, 3, 9, 13},
+                                               [&] {
+                                                 std::vector<float> x = Planes(p);
+                                                 for (float &v : x) v = std::round(v * 255);
+                                                 return x;
+                                               }(),
+                                               {0.25f, 0.25f, 0.25f}, {0.5f, 0.5f, 0.5f});
+  for (int i = 0; i < 351; i++) {
+    wanted.samples[i] = static_cast<uint16_t>(std::lround(std::clamp(values[i % 3 * 117 + i / 3], 0.f, 1.f) * 255.f));
+  }
+  ExpectPng("c.png", wanted);
+  ExpectPng("fortran.png", wanted);
+  ExpectRefused({"normalize", "in.npy", "out.png"}, 1, "out.png: shape [1, 9, 13, 3] found, [1, 1 or 3, H, W] wanted");
+  WriteFile(Path("in.npy"), RawNpy(NpyDict({1, 3, 9, 13}, "|u1"), samples));
+  ExpectRefused({"normalize", "in.npy", "out.png", "--layout", "channels-last"}, 1,
+                "out.png: shape [1, 3, 9, 13] found, [1, H, W, 1 or 3] wanted");
+}
+
+TEST_F(PictureTest, IsComputedInTheTypeThatIsAskedFor) {
+  const Picture p = Pattern(13, 9, kGray, 16);
+  WritePng(Path("in.png"), p);
+  std::vector<std::vector<uint16_t>> results;
+  for (const std::string dtype : {"bfloat16", "float16", "float32", "float64"}) {
+    SCOPED_TRACE(dtype);
+    Normalize({"in.png", "out.png", "--dtype", dtype});
+    results.push_back(ReadPng(Path("out.png")).samples);
+    const Picture exact = Expected(p, 16);
+    int most = 0;
+    for (size_t i = 0; i < exact.samples.size(); i++) {
+      most = std::max(most, std::abs(exact.samples[i] - results.back()[i]));
+    }
+    // Half a unit in the last place of 1 or less, and of x: 8, 11, 24, 53 bits.
+    EXPECT_LE(most, dtype == "bfloat16" ? 512 : dtype == "float16" ? 64 : 1);
+  }
+  // bfloat16 exactly: the library's, of numbers rounded to their upper half.
+  std::vector<bfloat16> x;
+  for (const float v : Planes(p)) {
+    uint32_t bits;
+    std::memcpy(&bits, &v, 4);
+    x.push_back({static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16)});
+  }
+  const TensorView view(x.data(), {1, 1, 9, 13});
+  const float scale = 0.25f, shift = 0.5f;
+  instance_norm(view, view, &scale, &shift);
+  for (size_t i = 0; i < x.size(); i++) {
+    const uint32_t bits = static_cast<uint32_t>(x[i].bits) << 16;
+    float y;
+    std::memcpy(&y, &bits, 4);
+    EXPECT_EQ(results[0][i], std::lround(std::clamp(y, 0.f, 1.f) * 65535.f));
+  }
+  EXPECT_NE(results[0], results[1]);
+  EXPECT_NE(results[1], results[2]);
 }
 
 TEST_F(PictureTest, TellsFormatsByContentAndTakesPipes) {
