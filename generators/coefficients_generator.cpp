@@ -70,23 +70,13 @@ class Coefficients : public Generator<Coefficients> {
   }
 
   void schedule() {
-    // Vectors across planes: the square root and the divisions are what a small plane would spend its time on.
-    const int vector = natural_vector_size<double>();
-    Var co("co"), ci("ci");
     pivot.dim(0).set_min(0);
     sums.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     sums.dim(2).set_min(0);
     coefficients.dim(0).set_min(0);
     coefficients.dim(1).set_bounds(0, 7);
-    coefficients.split(c, co, ci, vector, TailStrategy::RoundUp)
-        .reorder(ci, which, co, n)
-        .vectorize(ci)
-        .bound(which, 0, 7)
-        .unroll(which);
-    columns.compute_at(coefficients, co).vectorize(c, vector);
-    total.compute_at(coefficients, co).vectorize(c, vector);
-    total.update().reorder(c, block).vectorize(c, vector);
+    ScheduleColumns(coefficients, 7, columns, total, block, natural_vector_size<double>());
   }
 
  private:

@@ -46,21 +46,13 @@ class GradientCoefficients : public Generator<GradientCoefficients> {
   }
 
   void schedule() {
-    const int vector = natural_vector_size<double>();
-    Var co("co"), ci("ci");
-    for (int i : {0, 2}) sums.dim(i).set_min(0);
+    sums.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
+    sums.dim(2).set_min(0);
     rstd.dim(0).set_min(0);
     gradient.dim(0).set_min(0);
     gradient.dim(1).set_bounds(0, 6);
-    gradient.split(c, co, ci, vector, TailStrategy::RoundUp)
-        .reorder(ci, which, co, n)
-        .vectorize(ci)
-        .bound(which, 0, 6)
-        .unroll(which);
-    columns.compute_at(gradient, co).vectorize(c, vector);
-    total.compute_at(gradient, co).vectorize(c, vector);
-    total.update().reorder(c, block).vectorize(c, vector);
+    ScheduleColumns(gradient, 6, columns, total, block, natural_vector_size<double>());
   }
 
  private:

@@ -98,6 +98,42 @@ class PlaneScale {
   Halide::Expr factor;  // a function of c and n
 };
 
+// The schedule of a wide kernel: `result` (s, c, n) and `numbers` (c, which, n) in one loop over the planes.
+struct WideSchedule {
+  Halide::Func result, numbers;
+  std::vector<Halide::Func> staged;     // copies (c, s, n) of the inputs, used with vectors across planes
+  std::vector<Halide::Func> per_plane;  // functions of (c, n)
+  std::vector<PlaneSum *> sums;
+  Halide::Expr has_residual;
+  Halide::Var s, c, n, which;
+
+  // Vectors of `vector` planes, whose elements are gathered once into memory on the stack.
+  void AcrossPlanes(int vector) {
+    using Halide::TailStrategy;
+    Halide::Var co("co"), ci("ci");
+    result.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, s, co, n).vectorize(ci);
+    numbers.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, which, co, n).vectorize(ci).unroll(which);
+    result.specialize(!has_residual);
+    numbers.compute_with(result, co);
+    for (Halide::Func f : staged) f.bound_storage(c, vector).bound_storage(s, kTiny).bound_storage(n, 1);
+    std::vector<Halide::Func> funcs = staged;
+    funcs.insert(funcs.end(), per_plane.begin(), per_plane.end());
+    for (PlaneSum *sum : sums) funcs.push_back(sum->sum);
+    for (Halide::Func f : funcs) {
+      f.compute_at(result, co).align_bounds(c, vector).vectorize(c, vector);
+      if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c, vector);
+    }
+  }
+
+  void AlongPlane(int vector) {
+    result.vectorize(s, vector, Halide::TailStrategy::GuardWithIf);
+    numbers.reorder(which, c, n);
+    numbers.compute_with(result, c);
+    for (Halide::Func f : per_plane) f.compute_at(result, c);
+    for (PlaneSum *sum : sums) sum->ScheduleAlongPlane(Halide::LoopLevel(result, c), vector);
+  }
+};
+
 }  // namespace haline
 
 #endif  // HALINE_GENERATORS_WIDE_H_

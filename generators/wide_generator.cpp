@@ -80,44 +80,19 @@ class Wide : public Generator<Wide> {
     residual.dim(0).set_min(0);
     y.dim(0).set_min(0);
     y.dim(1).set_min(0);
+    WideSchedule schedule{y, stats, {staged}, {mean, normal}, {offsets.get(), squares.get()}, has_residual,
+                          s, c,     n,        which};
+    if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (lanes == 1) {
-      ScheduleAcrossPlanes();
+      schedule.AcrossPlanes(natural_vector_size<float>());
     } else {
-      ScheduleAlongPlane();
+      schedule.AlongPlane(natural_vector_size<double>());
     }
   }
 
  private:
   // Rounded once: 16-bit results come from the double itself.
   Type ResultType() const { return element == Element::kF32 ? Float(32) : Float(64); }
-
-  void ScheduleAcrossPlanes() {
-    const int vector = natural_vector_size<float>();
-    Var co("co"), ci("ci");
-    y.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, s, co, n).vectorize(ci);
-    stats.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, which, co, n).vectorize(ci).unroll(which);
-    y.specialize(!has_residual);
-    stats.compute_with(y, co);
-    staged.bound_storage(c, vector).bound_storage(s, kTiny).bound_storage(n, 1);  // on the stack
-    std::vector<Func> funcs = {staged, offsets->sum, mean, squares->sum, normal};
-    if (plane_scale) funcs.push_back(plane_scale->peak);
-    for (Func f : funcs) {
-      f.compute_at(y, co).align_bounds(c, vector).vectorize(c, vector);
-      if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c, vector);
-    }
-  }
-
-  void ScheduleAlongPlane() {
-    const int vector = natural_vector_size<double>();
-    y.vectorize(s, vector, TailStrategy::GuardWithIf);
-    stats.reorder(which, c, n);
-    stats.compute_with(y, c);
-    mean.compute_at(y, c);
-    normal.compute_at(y, c);
-    if (plane_scale) plane_scale->peak.compute_at(y, c);
-    offsets->ScheduleAlongPlane(LoopLevel(y, c), vector);
-    squares->ScheduleAlongPlane(LoopLevel(y, c), vector);
-  }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
   Func staged{"staged"}, staged_residual{"staged_residual"}, mean{"mean"}, normal{"normal"};

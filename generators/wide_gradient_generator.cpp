@@ -83,44 +83,17 @@ class WideGradient : public Generator<WideGradient> {
     sums.bound(which, 0, 2);
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     for (int i : {0, 1}) dx.dim(i).set_min(0);
+    WideSchedule schedule{
+        dx, sums, {staged, staged_dy}, {normal, means}, {offsets.get(), totals.get()}, has_residual, s, c, n, which};
+    if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (lanes == 1) {
-      ScheduleAcrossPlanes();
+      schedule.AcrossPlanes(natural_vector_size<float>());
     } else {
-      ScheduleAlongPlane();
+      schedule.AlongPlane(natural_vector_size<double>());
     }
   }
 
  private:
-  void ScheduleAcrossPlanes() {
-    const int vector = natural_vector_size<float>();
-    Var co("co"), ci("ci");
-    dx.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, s, co, n).vectorize(ci);
-    sums.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, which, co, n).vectorize(ci).unroll(which);
-    sums.compute_with(dx, co);
-    std::vector<Func> funcs = {offsets->sum, normal, totals->sum, means};
-    if (plane_scale) funcs.push_back(plane_scale->peak);
-    for (Func f : {staged, staged_dy}) {
-      f.bound_storage(c, vector).bound_storage(s, kTiny).bound_storage(n, 1);  // on the stack
-      funcs.push_back(f);
-    }
-    for (Func f : funcs) {
-      f.compute_at(dx, co).align_bounds(c, vector).vectorize(c, vector);
-      if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c, vector);
-    }
-  }
-
-  void ScheduleAlongPlane() {
-    const int vector = natural_vector_size<double>();
-    dx.vectorize(s, vector, TailStrategy::GuardWithIf);
-    sums.reorder(which, c, n);
-    sums.compute_with(dx, c);
-    normal.compute_at(dx, c);
-    means.compute_at(dx, c);
-    if (plane_scale) plane_scale->peak.compute_at(dx, c);
-    offsets->ScheduleAlongPlane(LoopLevel(dx, c), vector);
-    totals->ScheduleAlongPlane(LoopLevel(dx, c), vector);
-  }
-
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
   Func staged{"staged"}, staged_dy{"staged_dy"}, staged_residual{"staged_residual"}, normal{"normal"}, means{"means"};
   std::unique_ptr<PlaneScale> plane_scale;
