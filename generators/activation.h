@@ -8,15 +8,17 @@
 
 namespace haline {
 
-// z where it is above 0, else z * slope: 0 is ReLU, 1 no activation. The 0 that is added turns ReLU's -0
-// into 0. (A -0 elsewhere in the same expression would become that 0: Halide takes the two for equal.)
+// z where it is above 0, else z * slope: 0 is ReLU, also of -infinity, and 1 no activation. The 0 that is added turns
+// a -0 into 0. (A -0 elsewhere in the same expression would become that 0: Halide takes the two for equal.)
 inline Halide::Expr Activate(const Halide::Expr &z, const Halide::Expr &slope) {
-  return Halide::select(z > 0, z, z * slope + Halide::cast(z.type(), 0));
+  const Halide::Expr zero = Halide::cast(z.type(), 0);
+  return Halide::select(z > 0, z, Halide::select(slope == 0 && z < 0, zero, z * slope + zero));
 }
 
 // The gradient of z, given that of act(z).
 inline Halide::Expr ActivateGradient(const Halide::Expr &z, const Halide::Expr &slope, const Halide::Expr &gradient) {
-  return Halide::select(z > 0, gradient, gradient * slope);
+  const Halide::Expr zero = Halide::cast(z.type(), 0);
+  return Halide::select(z > 0, gradient, Halide::select(slope == 0, zero, gradient * slope));
 }
 
 }  // namespace haline

@@ -17,6 +17,7 @@ class GradientCoefficients : public Generator<GradientCoefficients> {
 
   // Scratch memory, c padded to a multiple of 8.
   Input<Buffer<double, 4>> sums{"sums"};  // (c, {g, g * d, d}, block, n)
+  Input<Buffer<double, 2>> mean{"mean"};  // (c, n)
   Input<Buffer<double, 2>> rstd{"rstd"};  // (c, n)
   Input<Buffer<void, 2>> scale{"scale"};  // (c, n)
   Input<double> count{"count"};           // elements of a plane
@@ -32,15 +33,16 @@ class GradientCoefficients : public Generator<GradientCoefficients> {
     total(c, n) = Tuple(added);
 
     const Expr sum_g = total(c, n)[0], r = rstd(c, n);
-    const Expr lo = select(frozen, 0, total(c, n)[2] / count);
+    const Expr lo = select(frozen, mean(c, n) - rounded(mean(c, n)), total(c, n)[2] / count);
     const Expr sum_gx = (total(c, n)[1] - lo * sum_g) * r;
     const Expr a = cast<double>(scale(min(likely(c), scale.dim(0).max()), n)) * r;
     const Expr slope = select(frozen, 0, -(a * r * (sum_gx / count)));
     const Expr offset = select(frozen, 0, -(a * (sum_g / count)) - slope * lo);
 
     const Expr finite = Expr(element == Element::kF64 ? 1e300 : 3e38);
+    const Expr steep = Expr(element == Element::kF64 ? 1e280 : 1e30);  // beyond, g * d that underflowed would matter
     const Expr fast = abs(a) < finite && abs(slope) < finite && abs(offset) < finite && abs(sum_g) < Expr(1e300) &&
-                      abs(sum_gx) < Expr(1e300) && r < finite;
+                      abs(sum_gx) < Expr(1e300) && r < steep && abs(a) * r < steep;
     columns(c, n) = Tuple(rounded(a), rounded(slope), rounded(offset), select(fast, cast<double>(1), 0), sum_g, sum_gx);
     gradient(c, which, n) = mux(which, Values(columns, {c, n}));
   }
@@ -49,6 +51,7 @@ class GradientCoefficients : public Generator<GradientCoefficients> {
     sums.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     sums.dim(2).set_min(0);
+    mean.dim(0).set_min(0);
     rstd.dim(0).set_min(0);
     gradient.dim(0).set_min(0);
     gradient.dim(1).set_bounds(0, 6);

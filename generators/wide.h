@@ -81,17 +81,19 @@ class PlaneSum {
 };
 
 // A power of two that brings the largest |value(r)|, r over the plane, near 1, so that no square leaves double's
-// range: for float64 planes. NaNs are passed over.
+// range: for float64 planes. NaNs are passed over. Nor does eps * factor^2, where there is an eps.
 class PlaneScale {
  public:
   PlaneScale(const std::function<Halide::Expr(Halide::Expr)> &value, const Halide::Expr &size, Halide::Var c,
-             Halide::Var n) {
+             Halide::Var n, const Halide::Expr &eps = Halide::Expr()) {
     using namespace Halide;
     RDom r(0, size, "r");
     peak(c, n) = cast<double>(0);
     peak(c, n) = select(abs(value(r)) > peak(c, n), abs(value(r)), peak(c, n));
-    const Expr exponent = cast<int64_t>(reinterpret<uint64_t>(peak(c, n)) >> 52);
-    factor = reinterpret<double>(cast<uint64_t>(max(2046 - exponent, 1)) << 52);
+    const auto exponent = [](const Expr &e) { return cast<int64_t>(reinterpret<uint64_t>(e) >> 52); };  // biased
+    Expr wanted = max(2046 - exponent(peak(c, n)), 1);
+    if (eps.defined()) wanted = select(eps > 0, min(wanted, (4069 - exponent(eps)) / 2), wanted);
+    factor = reinterpret<double>(cast<uint64_t>(wanted) << 52);
   }
 
   Halide::Func peak{"peak"};

@@ -38,7 +38,7 @@ class Wide : public Generator<Wide> {
     const auto raw = [&](const Expr &i) { return load(staged(c, i, n)); };
     Expr factor = cast<double>(1);
     if (rescaled) {
-      plane_scale = std::make_unique<PlaneScale>(raw, size, c, n);
+      plane_scale = std::make_unique<PlaneScale>(raw, size, c, n, eps);
       factor = plane_scale->factor;
     }
     const auto value = [&](const Expr &i) { return rescaled ? raw(i) * factor : raw(i); };

@@ -1,5 +1,7 @@
 // The gradient of whole planes in double: for the tiny planes (`lanes` = 1) and those that float sums can't do justice
 // (`lanes` = 16), see wide.h. The formulas are those of gradient_coefficients_generator.cpp.
+#include <limits>
+
 #include "activation.h"
 #include "wide.h"
 
@@ -68,8 +70,13 @@ class WideGradient : public Generator<WideGradient> {
         },
         size, lanes, compensated, c, n);
     const Exprs total = totals->Total(c, n);
-    means(c, n) = Tuple(total[0], total[1], select(frozen, 0, total[0] / count), select(frozen, 0, total[1] / count),
-                        of_plane(scale) * of_plane(rstd));
+    // Where a sum is not finite, no element of dx is a number.
+    const Expr limit = cast<double>(Float(64).max());
+    const auto share = [&](const Expr &sum) {
+      const Expr finite = abs(total[0]) <= limit && abs(total[1]) <= limit;
+      return select(frozen, 0, finite, sum / count, Expr(std::numeric_limits<double>::quiet_NaN()));
+    };
+    means(c, n) = Tuple(total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd));
 
     const Expr result = select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
     dx(s, c, n) = Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());

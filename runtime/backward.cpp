@@ -78,10 +78,10 @@ class BackwardEngine : public Engine {
            x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
     });
     View in = Sums(sums, part, row, 3, 0, blocks);
-    View rstd = PerPlanes(rstds, part, row);
+    View mean = PerPlanes(means, part, row), rstd = PerPlanes(rstds, part, row);
     View out = Columns(gradients, part, row, kColumns, row);
-    Call("gradient_coefficients", kernels_.gradient_coefficients, in, rstd, Scale(part), static_cast<double>(part.size),
-         problem_.frozen, out);
+    Call("gradient_coefficients", kernels_.gradient_coefficients, in, mean, rstd, Scale(part),
+         static_cast<double>(part.size), problem_.frozen, out);
     if (outcome_.failed()) return;
 
     const auto column = [&](int64_t n, int64_t c, int which) { return gradients[(n * kColumns + which) * row + c]; };
@@ -180,6 +180,7 @@ class BackwardEngine : public Engine {
     Array nowhere;  // where only the gradients of scale and shift are wanted
     nowhere.element = problem_.element;
     nowhere.loops[0] = {part.size, 2};
+    nowhere.loop_count = 2;  // not contiguous, so that a window is a copy, which is never copied back
     for (const bool only_g : {true, false}) {
       const Array &to = only_g ? problem_.dresidual : problem_.dx;
       if (only_g && !to.data) continue;

@@ -127,6 +127,7 @@ class ForwardEngine : public Engine {
     Array nowhere;  // where only the statistics are wanted
     nowhere.element = problem_.element;
     nowhere.loops[0] = {part.size, 2};
+    nowhere.loop_count = 2;  // not contiguous, so that a window is a copy, which is never copied back
     const Window y = Written(problem_.y.data ? problem_.y : nowhere, part, 0, part.size);
     Call("wide", part.size < kTiny ? kernels_.wide_across : kernels_.wide_along, x.Elements(), r.Elements(),
          Scale(part), Shift(part), has_residual(), problem_.slope, problem_.eps, y.Elements(), out);
@@ -139,6 +140,7 @@ class ForwardEngine : public Engine {
   // value(n, c, which) is what a plane's statistics are, as in WideColumn.
   template <typename F>
   void Record(const Part &part, const F &value) {
+    if (problem_.given) return;
     if (!statistics_ && !problem_.mean && !problem_.rstd && !problem_.variance && !problem_.m2) return;
     for (int64_t n = 0; n < part.batch; n++) {
       for (int64_t c = 0; c < part.channels; c++) {

@@ -30,8 +30,8 @@ struct ElementKernels {
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
       gradient_sums_large;
-  // sums, rstd, scale, count, frozen, gradient
-  Kernel<Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;
+  // sums, mean, rstd, scale, count, frozen, gradient
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, dx
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, Buffer *> gradient_apply;
   // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, dx, sums

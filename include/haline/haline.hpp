@@ -82,7 +82,8 @@ class InstanceNorm {
   // The same into memory of the caller's; y may be x.
   void forward(const ConstTensorView &x, const TensorView &y,
                const std::optional<ConstTensorView> &residual = std::nullopt) const {
-    instance_norm(CheckChannels(x), y, PerChannel(scale_), PerChannel(shift_), CallOptions(residual));
+    const Parameters parameters(*this, CheckChannels(x));
+    instance_norm(x, y, parameters.scale, parameters.shift, CallOptions(residual));
   }
 
   // What the backward pass needs of a forward pass: the statistics of each plane, [N, channels].
@@ -112,7 +113,8 @@ class InstanceNorm {
         options.running_variance = TensorView(running_variance_.data(), Shape{channels_});
       }
     }
-    instance_norm(x, y, PerChannel(scale_), PerChannel(shift_), options);
+    const Parameters parameters(*this, x);
+    instance_norm(x, y, parameters.scale, parameters.shift, options);
     return saved;
   }
 
@@ -134,8 +136,9 @@ class InstanceNorm {
     options.frozen = saved.frozen;
     const bool wide = x.dtype().bits == 64;  // then scale and its gradient are double
     Tensor dscale(Shape{channels_}, wide ? dtype_of<double>() : dtype_of<float>()), dshift = dscale;
-    instance_norm_backward(x, dy, PerChannel(scale_), PerChannel(shift_), saved.mean, saved.rstd, result.dx, dscale,
-                           dshift, options);
+    const Parameters parameters(*this, x);
+    instance_norm_backward(x, dy, parameters.scale, parameters.shift, saved.mean, saved.rstd, result.dx, dscale, dshift,
+                           options);
     for (size_t c = 0; c < scale_.size(); c++) {
       const auto i = static_cast<int64_t>(c);
       result.dscale[c] = wide ? static_cast<float>(dscale.data<double>()[i]) : dscale[i];
@@ -156,10 +159,30 @@ class InstanceNorm {
     return x;
   }
 
-  std::optional<ConstTensorView> PerChannel(const std::vector<float> &values) const {
-    if (!affine_) return std::nullopt;
-    return ConstTensorView(values.data(), Shape{channels_});
-  }
+  // scale and shift in the type that x wants them in.
+  class Parameters {
+   public:
+    Parameters(const InstanceNorm &norm, const ConstTensorView &x) {
+      if (!norm.affine_) return;
+      const Shape shape = {norm.channels_};
+      if (x.dtype().bits == 64) {
+        wide_scale_.assign(norm.scale_.begin(), norm.scale_.end());
+        wide_shift_.assign(norm.shift_.begin(), norm.shift_.end());
+        scale.emplace(wide_scale_.data(), shape);
+        shift.emplace(wide_shift_.data(), shape);
+      } else {
+        scale.emplace(norm.scale_.data(), shape);
+        shift.emplace(norm.shift_.data(), shape);
+      }
+    }
+    Parameters(const Parameters &) = delete;
+    Parameters &operator=(const Parameters &) = delete;
+
+    std::optional<ConstTensorView> scale, shift;
+
+   private:
+    std::vector<double> wide_scale_, wide_shift_;
+  };
 
   Options CallOptions(const std::optional<ConstTensorView> &residual) const {
     Options options = options_;
