@@ -71,7 +71,7 @@ class WideGradient : public Generator<WideGradient> {
         size, lanes, compensated, c, n);
     const Exprs total = totals->Total(c, n);
     // Where a sum is not finite, no element of dx is a number.
-    const Expr limit = cast<double>(Float(64).max());
+    const Expr limit = Expr(std::numeric_limits<double>::max());  // Halide's own max is infinity
     const auto share = [&](const Expr &sum) {
       const Expr finite = abs(total[0]) <= limit && abs(total[1]) <= limit;
       return select(frozen, 0, finite, sum / count, Expr(std::numeric_limits<double>::quiet_NaN()));

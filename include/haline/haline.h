@@ -150,7 +150,8 @@ HALINE_API haline_status haline_instance_norm(const haline_tensor *x, const hali
  *
  * With S elements a plane, g the gradient of z = norm(x) + residual and xhat = (x - mean) * rstd:
  *   dshift = sum(g)    dscale = sum(g * xhat)    dx = scale * rstd * (g - dshift / S - xhat * dscale / S)
- * Accurate to 5e-6 * max(1, the largest |gradient|); the same bytes on every back end and with any number of threads.
+ * Accurate to 5e-6 * max(1, the largest |gradient|) (docs/numerics.md: and, for dscale and dshift, the square root of a
+ * 512th of the elements added up); the same bytes on every back end and with any number of threads.
  */
 HALINE_API haline_status haline_instance_norm_backward(const haline_tensor *x, const haline_tensor *dy,
                                                        const haline_tensor *scale, const haline_tensor *shift,
