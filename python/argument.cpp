@@ -27,10 +27,18 @@ nb::object NumPy(const char *name) { return nb::module_::import_("numpy").attr(n
 // Looked up once, by LookUp().
 PyObject *array_type, *masked_array_type, *dlpack_version;
 
+// str(object)
+std::string Text(nb::handle object) {
+  const nb::object text = nb::steal(PyObject_Str(object.ptr()));
+  const char *const bytes = text ? PyUnicode_AsUTF8AndSize(text.ptr(), nullptr) : nullptr;
+  if (!bytes) throw nb::python_error();
+  return bytes;
+}
+
 // "float32", as NumPy says it of an array; the class of anything else.
 std::string TypeText(nb::handle object) {
-  return nb::hasattr(object, "dtype") ? std::string("dtype ") + nb::str(object.attr("dtype")).c_str()
-                                      : std::string(nb::type_name(object.type()).c_str());
+  if (!nb::hasattr(object, "dtype")) return nb::type_name(object.type()).c_str();
+  return "dtype " + Text(nb::object(object.attr("dtype")));
 }
 
 [[noreturn]] void RaiseElements(const char *name, const std::string &found, Elements elements) {
@@ -93,7 +101,7 @@ bool Argument::OpenBuffer(const char *name, nb::handle object, Access access) {
     // NumPy has no buffers of ml_dtypes' bfloat16.
     if (!nb::hasattr(object, "dtype")) throw nb::python_error();
     PyErr_Clear();
-    bfloat16 = std::strcmp(nb::str(object.attr("dtype")).c_str(), "bfloat16") == 0;
+    bfloat16 = Text(nb::object(object.attr("dtype"))) == "bfloat16";
     if (!bfloat16) return false;
     viewed_ = object.attr("view")(NumPy("uint16"));
     if (PyObject_GetBuffer(viewed_.ptr(), &buffer_, PyBUF_RECORDS_RO) != 0) throw nb::python_error();
@@ -141,10 +149,9 @@ void Argument::OpenDlpack(const char *name, nb::handle object, Access access) {
   } catch (nb::python_error &error) {
     if (!error.matches(PyExc_Exception)) throw;  // KeyboardInterrupt and the like
     nb::object cause = nb::borrow(error.value());
-    nb::object raised =
-        nb::handle(PyExc_ValueError)(nb::str((std::string(name) + ": " + nb::type_name(object.type()).c_str() +
-                                              " found that gives no DLPack tensor: " + nb::str(cause).c_str())
-                                                 .c_str()));
+    const std::string message = std::string(name) + ": " + nb::type_name(object.type()).c_str() +
+                                " found that gives no DLPack tensor: " + Text(cause);
+    nb::object raised = nb::handle(PyExc_ValueError)(message.c_str());
     raised.attr("__cause__") = cause;
     PyErr_SetObject(PyExc_ValueError, raised.ptr());
     throw nb::python_error();

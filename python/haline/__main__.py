@@ -21,9 +21,7 @@ def main() -> None:
         return
     tool = _folder / "bin" / "haline"
     if not tool.exists():
-        sys.exit(
-            "haline: this package was built without the command line: libpng, libjpeg, CLI11 or nlohmann-json was missing"
-        )
+        sys.exit("haline: built without the command line, as libpng, libjpeg, CLI11 or nlohmann-json was missing")
     sys.stdout.flush()
     os.execv(tool, ["haline", *arguments])
 

@@ -61,7 +61,9 @@ def moments(x: Array, *, channel_axis: int = 1, backend: str | None = None) -> M
 
 
 def merge(tiles: Iterable[Moments]) -> Moments:
-    """The moments of several tiles together; at least one. merge([a, b]) and merge([b, a]) have the same bytes.
+    """The moments of several tiles together; at least one.
+
+    The order of two tiles does not matter, to the last bit.
 
     >>> import haline
     >>> import numpy as np
