@@ -98,9 +98,9 @@ void Argument::Open(const char *name, nb::handle object, Access access, Elements
 bool Argument::OpenBuffer(const char *name, nb::handle object, Access access) {
   bool bfloat16 = false;
   if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS_RO) != 0) {
+    nb::python_error error;  // takes it from Python
+    if (!nb::hasattr(object, "dtype")) throw error;
     // NumPy has no buffers of ml_dtypes' bfloat16.
-    if (!nb::hasattr(object, "dtype")) throw nb::python_error();
-    PyErr_Clear();
     bfloat16 = Text(nb::object(object.attr("dtype"))) == "bfloat16";
     if (!bfloat16) return false;
     viewed_ = object.attr("view")(NumPy("uint16"));

@@ -42,8 +42,8 @@ nb::object Make(const std::vector<size_t> &shape, const std::vector<int> &order,
                          : nullptr;
   if (!data) Raise(PyExc_MemoryError, "out of memory for a result");
   const nb::capsule owner(data, [](void *p) noexcept { std::free(p); });
-  return nb::cast(nb::ndarray<>(data, shape.size(), shape.data(), owner, strides.data(),
-                                nb::dlpack::dtype{dtype.code, dtype.bits, dtype.lanes}, HALINE_CPU, 0));
+  return nb::cast(nb::ndarray<nb::array_api>(data, shape.size(), shape.data(), owner, strides.data(),
+                                             nb::dlpack::dtype{dtype.code, dtype.bits, dtype.lanes}, HALINE_CPU, 0));
 }
 
 // (shape, "float32"), or what is wrong with the array.

@@ -17,7 +17,7 @@ or TypeError, with nothing written; the message names the argument, what was fou
 
 >>> haline.instance_norm(x, scale=np.ones(3, np.float32))
 Traceback (most recent call last):
-ValueError: scale: shape [3] found, [2] or [1, 2] (the channels of x) wanted
+ValueError: scale: shape [3] found, [2] or [1, 2] (the samples and channels of x) wanted
 
 An array must stay what it is during a call: another thread may read it, but not write it, nor take its memory away by
 ``resize(refcheck=False)``.
