@@ -37,6 +37,14 @@ def test_version():
     assert haline.__version__ == ".".join(parts)
 
 
+def test_one_version_of_what_builds_it():
+    project = (ROOT / "pyproject.toml").read_text()
+    pins = "".join((ROOT / "scripts" / f"requirements{part}.txt").read_text() for part in ("", "-test"))
+    for name in ["scikit-build-core", "nanobind", "halide"]:
+        (pin,) = re.findall(rf"^{name}==\S+$", pins, re.M)
+        assert f'"{pin}"' in project
+
+
 def test_contents():
     for name in [
         "py.typed",
