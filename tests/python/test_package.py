@@ -150,7 +150,7 @@ def test_cmake_package(tmp_path):
         '  std::printf("%s %.2f %.2f", haline_version(), x[0], x[1]); }\n'
     )
     (tmp_path / "CMakeLists.txt").write_text(
-        "cmake_minimum_required(VERSION 3.28)\nproject(consumer CXX)\nfind_package(haline 0.1 REQUIRED CONFIG)\n"
+        "cmake_minimum_required(VERSION 3.23...3.28)\nproject(consumer CXX)\nfind_package(haline 0.1 REQUIRED CONFIG)\n"
         "foreach(library IN ITEMS shared static)\n  add_executable(${library} main.cpp)\n"
         "  target_link_libraries(${library} haline::${library})\nendforeach()\n"
     )
