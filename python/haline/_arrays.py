@@ -70,6 +70,7 @@ def _numpy_type(name: str) -> Any:
 
 def _from_dlpack_of(x: Array) -> Callable[[Any], Any] | None:
     """The function by which the library that x comes from takes DLPack tensors, if it is to be found."""
+    found: Callable[[Any], Any] | None
     if hasattr(x, "__array_namespace__"):
         found = getattr(x.__array_namespace__(), "from_dlpack", None)
         if found is not None:

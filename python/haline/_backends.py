@@ -43,7 +43,7 @@ def backend_info() -> list[BackendInfo]:
     ['x86-avx512', 'x86-avx2', 'x86-64', 'arm-neon']
     """
     current = _haline.current_backend()
-    return [BackendInfo(*info, info[0] == current) for info in _haline.backends()]
+    return [BackendInfo._make((*info, info[0] == current)) for info in _haline.backends()]
 
 
 def set_num_threads(threads: int) -> None:

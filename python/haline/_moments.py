@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from . import _haline
 from ._arrays import Array, maker_for, planes_of
 
 
-class Moments(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Moments:
     """The moments of each plane of an array, or of several together.
 
     >>> import haline
@@ -74,7 +76,7 @@ def merge(tiles: Iterable[Moments]) -> Moments:
     tiles = list(tiles)
     if not tiles:
         raise ValueError("tiles: none found, 1 and up wanted")
-    counts, means, m2s = (list(values) for values in zip(*tiles, strict=True))
+    counts, means, m2s = [t.count for t in tiles], [t.mean for t in tiles], [t.m2 for t in tiles]
     maker = maker_for(means[0])
     shape, _ = _haline.describe("mean", means[0])
     mean, m2 = maker.empty(shape, "float64"), maker.empty(shape, "float64")

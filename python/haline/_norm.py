@@ -200,4 +200,5 @@ def instance_norm_backward(
 
 
 def _shape(name: str, array: Array) -> tuple[int, ...]:
-    return _haline.describe(name, array)[0]
+    shape: tuple[int, ...] = _haline.describe(name, array)[0]
+    return shape

@@ -1,6 +1,7 @@
 """What must not be: a clear error, and nothing written."""
 
 import array
+import dataclasses
 
 import numpy as np
 import pytest
@@ -189,11 +190,11 @@ def test_merge():
     with pytest.raises(ValueError, match="means: shape"):
         haline.merge([tile, haline.moments(X[:, :2])])
     with pytest.raises(ValueError, match="counts: 0 found in all"):
-        haline.merge([tile._replace(count=0)])
+        haline.merge([dataclasses.replace(tile, count=0)])
     with pytest.raises(ValueError, match="counts: -1 found"):
-        haline.merge([tile, tile._replace(count=-1)])
+        haline.merge([tile, dataclasses.replace(tile, count=-1)])
     with pytest.raises(ValueError, match="means: float32 elements found, float64 wanted"):
-        haline.merge([tile, tile._replace(mean=tile.mean.astype(np.float32))])
+        haline.merge([tile, dataclasses.replace(tile, mean=tile.mean.astype(np.float32))])
 
 
 def test_too_large():
