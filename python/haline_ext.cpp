@@ -265,9 +265,11 @@ NB_MODULE(_haline, m) {
   Define(m, "forward", Forward);
   Define(m, "backward", Backward);
   Define(m, "moments", MomentsOf);
-  m.def("merge", Merge);
-  m.def("backends", Backends);
-  m.def("current_backend", haline_current_backend);
+  m.def("merge", Merge,
+        nb::sig("def merge(counts: list[int], means: list[object], m2s: list[object], mean: object, m2: object, /) -> "
+                "int"));
+  m.def("backends", Backends, nb::sig("def backends() -> list[tuple[str, str, bool, bool, str]]"));
+  m.def("current_backend", haline_current_backend, nb::sig("def current_backend() -> str | None"));
   m.def("last_target", haline_last_target);
   Define(m, "set_num_threads", SetNumThreads);
   m.def("num_threads", haline_num_threads);

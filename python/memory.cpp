@@ -90,9 +90,10 @@ nb::object Empty(nb::tuple sizes, const char *dtype) {
 }  // namespace
 
 void DefineMemory(nb::module_ &module) {
-  module.def("describe", Describe, nb::arg("name"), nb::arg("array").none());
+  module.def("describe", Describe, nb::arg("name"), nb::arg("array").none(),
+             nb::sig("def describe(name: str, array: object) -> tuple[tuple[int, ...], str]"));
   Define(module, "empty_like", EmptyLike);
-  module.def("empty", Empty);
+  module.def("empty", Empty, nb::sig("def empty(shape: tuple[int, ...], dtype: str, /) -> object"));
 }
 
 }  // namespace haline_python

@@ -67,7 +67,7 @@ run_python() {
     options+=(-C "cmake.define.HalideHelpers_DIR=${haline_halide_dir%/*}/HalideHelpers")
   fi
   haline_say "python: building the wheel (build/python)"
-  if ! { .venv/bin/python -m pip --disable-pip-version-check wheel . --no-deps --no-build-isolation -w "$wheels" \
+  if ! { "$haline_venv/bin/python" -m pip --disable-pip-version-check wheel . --no-deps --no-build-isolation -w "$wheels" \
     "${options[@]}" && python3 -m venv --clear "$venv" &&
     "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off --quiet \
       -r scripts/requirements-python.txt "$wheels"/haline-*.whl; }; then

@@ -70,17 +70,10 @@ def _numpy_type(name: str) -> Any:
 
 def _from_dlpack_of(x: Array) -> Callable[[Any], Any] | None:
     """The function by which the library that x comes from takes DLPack tensors, if it is to be found."""
-    found: Callable[[Any], Any] | None
-    if hasattr(x, "__array_namespace__"):
-        found = getattr(x.__array_namespace__(), "from_dlpack", None)
-        if found is not None:
-            return found
-    for base in type(x).__mro__:
-        module = sys.modules.get(base.__module__.partition(".")[0])
-        found = getattr(module, "from_dlpack", None)
-        if found is not None:
-            return found
-    return None
+    libraries = [x.__array_namespace__()] if hasattr(x, "__array_namespace__") else []
+    libraries += [sys.modules.get(base.__module__.partition(".")[0]) for base in type(x).__mro__]
+    functions: list[Callable[[Any], Any]] = [m.from_dlpack for m in libraries if hasattr(m, "from_dlpack")]
+    return functions[0] if functions else None
 
 
 def maker_for(x: Array) -> Maker:
