@@ -68,7 +68,7 @@ run_python() {
   fi
   haline_say "python: building the wheel (build/python)"
   if ! { "$haline_venv/bin/python" -m pip --disable-pip-version-check wheel . --no-deps --no-build-isolation -w "$wheels" \
-    "${options[@]}" && python3 -m venv --clear "$venv" &&
+    "${options[@]}" && "$haline_venv/bin/python" -m venv --clear "$venv" &&
     "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off --quiet \
       -r scripts/requirements-python.txt "$wheels"/haline-*.whl; }; then
     haline_say "python: does not build or install"
@@ -83,7 +83,8 @@ run_python() {
 haline_say "format"
 rooms=(include generators runtime reference tools tests bench examples python)
 if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' \) -print0 |
-  xargs -0 clang-format --dry-run -Werror; then
+  xargs -0 clang-format --dry-run -Werror && ruff check python tests/python &&
+  ruff format --check python tests/python; then
   passed=$((passed + 1))
 else
   failed=$((failed + 1)) status=1
