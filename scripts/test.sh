@@ -61,10 +61,10 @@ PY
 
 # The wheel, built from the source tree, in an environment that has nothing of it.
 run_python() {
-  local venv=.venv-python wheels=$scratch/wheels options=(-C build-dir=build/python)
+  local venv=.venv-python wheels=$scratch/wheels options=(--config-settings build-dir=build/python)
   if [[ -n $haline_halide_dir ]]; then
-    options+=(-C "cmake.define.Halide_DIR=$haline_halide_dir")
-    options+=(-C "cmake.define.HalideHelpers_DIR=${haline_halide_dir%/*}/HalideHelpers")
+    options+=(--config-settings "cmake.define.Halide_DIR=$haline_halide_dir")
+    options+=(--config-settings "cmake.define.HalideHelpers_DIR=${haline_halide_dir%/*}/HalideHelpers")
   fi
   haline_say "python: building the wheel (build/python)"
   if ! { "$haline_venv/bin/python" -m pip --disable-pip-version-check wheel . --no-deps --no-build-isolation -w "$wheels" \
