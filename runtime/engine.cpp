@@ -12,7 +12,7 @@ void Outcome::Keep(haline_status status) {
 }
 
 bool Window::Direct(const Array &array, const Part &part) {
-  if (!array.contiguous()) return false;
+  if (!array.data || !array.contiguous()) return false;  // null is no place to write, even for planes of one element
   // Halide's strides, and the distances that they add up to, are 32 bits wide.
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   const int64_t channels = (part.channels - 1) * array.c_stride, batch = (part.batch - 1) * array.n_stride;

@@ -30,7 +30,7 @@ scratch=$(mktemp -d)
 
 # run_suite PRESET [CTEST_OPTION..]: build, test, count. A part that does not build counts as one failure.
 run_suite() {
-  local preset=$1 junit=$scratch/$1.xml counts options=("${@:2}")
+  local preset=$1 junit=$scratch/$1.xml options=("${@:2}")
   [[ $slow == yes ]] || options+=(-LE slow)
   haline_say "$preset: building (build/$preset)"
   if ! { haline_configure "$preset" -DHALINE_BUILD_TESTS=ON && cmake --build "build/$preset"; }; then
@@ -40,27 +40,58 @@ run_suite() {
   fi
   haline_say "$preset: testing"
   ctest --preset "$preset" -j "$(nproc)" --no-tests=error --output-junit "$junit" "${options[@]}" || status=1
-  counts=$(python - "$junit" <<'PY'
+  count "$junit"
+}
+
+# count JUNIT: adds what a JUnit file says to the sums.
+count() {
+  local counts p f s
+  counts=$(python - "$1" <<'PY'
 import sys, xml.etree.ElementTree as tree
-suite = tree.parse(sys.argv[1]).getroot()
-failed, skipped = int(suite.get("failures")), int(suite.get("skipped")) + int(suite.get("disabled"))
-print(int(suite.get("tests")) - failed - skipped, failed, skipped)
+root = tree.parse(sys.argv[1]).getroot()
+suite = root if root.tag == "testsuite" else root[0]
+number = lambda *names: sum(int(suite.get(name, 0)) for name in names)
+failed, skipped = number("failures", "errors"), number("skipped", "disabled")
+print(number("tests") - failed - skipped, failed, skipped)
 PY
   ) || { status=1 failed=$((failed + 1)); return; }
   read -r p f s <<<"$counts"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+# The wheel, built from the source tree, in an environment that has nothing of it.
+run_python() {
+  local venv=.venv-python wheels=$scratch/wheels options=(--config-settings build-dir=build/python)
+  if [[ -n $haline_halide_dir ]]; then
+    options+=(--config-settings "cmake.define.Halide_DIR=$haline_halide_dir")
+    options+=(--config-settings "cmake.define.HalideHelpers_DIR=${haline_halide_dir%/*}/HalideHelpers")
+  fi
+  haline_say "python: building the wheel (build/python)"
+  if ! { "$haline_venv/bin/python" -m pip --disable-pip-version-check wheel . --no-deps --no-build-isolation -w "$wheels" \
+    "${options[@]}" && "$haline_venv/bin/python" -m venv --clear "$venv" &&
+    "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off --quiet \
+      -r scripts/requirements-python.txt "$wheels"/haline-*.whl; }; then
+    haline_say "python: does not build or install"
+    failed=$((failed + 1)) status=1
+    return
+  fi
+  haline_say "python: testing"
+  "$venv/bin/python" -m pytest -q --junit-xml="$scratch/python.xml" tests/python || status=1
+  count "$scratch/python.xml"
+}
+
 haline_say "format"
-rooms=(include generators runtime reference tools tests bench examples)
+rooms=(include generators runtime reference tools tests bench examples python)
 if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' \) -print0 |
-  xargs -0 clang-format --dry-run -Werror; then
+  xargs -0 clang-format --dry-run -Werror && ruff check python tests/python &&
+  ruff format --check python tests/python; then
   passed=$((passed + 1))
 else
   failed=$((failed + 1)) status=1
 fi
 
 run_suite release
+run_python
 if [[ $(uname -m) != x86_64 ]]; then
   haline_say "cross-aarch64: not needed, this machine runs the suites of its own kind"
 elif [[ $haline_cross == yes ]]; then
