@@ -180,7 +180,6 @@ class BackwardEngine : public Engine {
     Array nowhere;  // where only the gradients of scale and shift are wanted
     nowhere.element = problem_.element;
     nowhere.loops[0] = {part.size, 2};
-    nowhere.loop_count = 2;  // not contiguous, so that a window is a copy, which is never copied back
     for (const bool only_g : {true, false}) {
       const Array &to = only_g ? problem_.dresidual : problem_.dx;
       if (only_g && !to.data) continue;

@@ -127,7 +127,6 @@ class ForwardEngine : public Engine {
     Array nowhere;  // where only the statistics are wanted
     nowhere.element = problem_.element;
     nowhere.loops[0] = {part.size, 2};
-    nowhere.loop_count = 2;  // not contiguous, so that a window is a copy, which is never copied back
     const Window y = Written(problem_.y.data ? problem_.y : nowhere, part, 0, part.size);
     Call("wide", part.size < kTiny ? kernels_.wide_across : kernels_.wide_along, x.Elements(), r.Elements(),
          Scale(part), Shift(part), has_residual(), problem_.slope, problem_.eps, y.Elements(), out);
