@@ -57,7 +57,7 @@ class Coefficients : public Generator<Coefficients> {
     const Expr rooted = abs(offset) > 2 * max(abs(gain), 1) && var > 0 && abs(root) < Expr(wide ? 1e250 : 1e30);
 
     const Expr h = select(rooted, root_hi, hi);
-    const Expr b = rounded(select(rooted, -(root_lo * a), offset - lo * a));
+    const Expr b = rounded(select(rooted, root_lo * a * Expr(-1.0), offset - lo * a));
 
     // The pivot lies within 0.36 standard deviations of the mean; no square overflowed nor, where eps is too small
     // to hide it, underflowed; the three numbers are finite. Each is written so that a NaN says no.

@@ -36,8 +36,10 @@ class GradientCoefficients : public Generator<GradientCoefficients> {
     const Expr lo = select(frozen, mean(c, n) - rounded(mean(c, n)), total(c, n)[2] / count);
     const Expr sum_gx = (total(c, n)[1] - lo * sum_g) * r;
     const Expr a = cast<double>(scale(min(likely(c), scale.dim(0).max()), n)) * r;
-    const Expr slope = select(frozen, 0, -(a * r * (sum_gx / count)));
-    const Expr offset = select(frozen, 0, -(a * (sum_g / count)) - slope * lo);
+    // (Times -1: to Halide -e is 0 - e, which it compiles to (-0) - e for ARM.)
+    const Expr minus_a = a * Expr(-1.0);
+    const Expr slope = select(frozen, 0, minus_a * r * (sum_gx / count));
+    const Expr offset = select(frozen, 0, minus_a * (sum_g / count) - slope * lo);
 
     const Expr finite = Expr(element == Element::kF64 ? 1e300 : 3e38);
     const Expr steep = Expr(element == Element::kF64 ? 1e280 : 1e30);  // beyond, g * d that underflowed would matter

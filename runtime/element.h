@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 namespace haline {
 
@@ -65,6 +66,8 @@ inline double Read(Element e, const char *from) {
 }
 
 inline void Write(Element e, char *to, double value) {
+  if (value != value)
+    value = std::numeric_limits<double>::quiet_NaN();  // sums make NaNs too, x86 and ARM different ones
   const float single = static_cast<float>(value);
   const uint16_t bits = e == Element::kF16 ? FloatToHalf(single) : FloatToBFloat(single);
   switch (e) {
