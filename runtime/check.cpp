@@ -155,7 +155,7 @@ haline_status CheckMemory(std::initializer_list<Named> inputs, std::initializer_
 haline_status GetOptions(const haline_options *given, haline_options *options, Problem *problem) {
   *options = HALINE_OPTIONS_INIT;
   if (given) {
-    constexpr size_t kFirst = offsetof(haline_options, activation);  // the size that version 0.1 had
+    constexpr size_t kFirst = offsetof(haline_options, activation);  // the size of the struct's first version
     if (given->size < kFirst) {
       return Fail(HALINE_INVALID_ARGUMENT, "options: size %zu found, at least %zu wanted: use HALINE_OPTIONS_INIT",
                   given->size, kFirst);

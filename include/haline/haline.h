@@ -80,7 +80,7 @@ typedef struct haline_options {
   double eps;          /* added to the variance; >= 0, default 1e-5 */
   const char *backend; /* a name from haline_backend_at, or null: what haline_set_backend chose */
 
-  /* From here on since 0.2. Null, 0: not used. */
+  /* The struct's first version ended here. Null, 0: not used. */
 
   /* y = act(norm(x) + residual), in the same pass. */
   haline_activation activation;
