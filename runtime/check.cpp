@@ -169,7 +169,10 @@ haline_status GetOptions(const haline_options *given, haline_options *options, P
   if (!(o.momentum >= 0 && o.momentum <= 1)) {
     return Fail(HALINE_INVALID_ARGUMENT, "momentum: %g found, 0 to 1 wanted", o.momentum);
   }
-  switch (o.activation) {
+  int activation;  // a C program's value, which need not be one of the enumeration's
+  static_assert(sizeof(activation) == sizeof(o.activation));
+  std::memcpy(&activation, &o.activation, sizeof(activation));
+  switch (activation) {
     case HALINE_NO_ACTIVATION:
       problem->slope = 1;
       break;
@@ -186,7 +189,7 @@ haline_status GetOptions(const haline_options *given, haline_options *options, P
       return Fail(HALINE_INVALID_ARGUMENT,
                   "activation: %d found, HALINE_NO_ACTIVATION, HALINE_RELU or "
                   "HALINE_LEAKY_RELU wanted",
-                  static_cast<int>(o.activation));
+                  activation);
   }
   problem->eps = o.eps;
   problem->momentum = o.momentum;
