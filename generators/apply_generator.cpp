@@ -1,11 +1,12 @@
 // y = act((x - h) * a + b + residual), with the numbers of a plane from coefficients_generator.cpp.
 #include "activation.h"
 #include "element.h"
+#include "gpu.h"
 
 namespace haline {
 using namespace Halide;
 
-class Apply : public Generator<Apply> {
+class Apply : public KernelGenerator<Apply> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
 
@@ -18,6 +19,8 @@ class Apply : public Generator<Apply> {
       "form"};  // 0: y = norm(x); 1: with an activation; 2: with all, and whatever NaN comes up is the one NaN
   Output<Buffer<void, 3>> y{"y"};  // (s, c, n), s contiguous; may be x or residual
 
+  void configure() { AddInputs(1); }  // the planes that the wide kernel leaves
+
   void generate() {
     const Type type = MathType(element);
     const auto load = [&](Input<Buffer<void, 3>> &f) { return Load(f(s, c, n), element, get_target()); };
@@ -26,10 +29,14 @@ class Apply : public Generator<Apply> {
     const Expr z = select(has_residual, normal + load(residual), normal);
     const Expr result = select(form == 0, normal, form == 1, Activate(normal, cast(type, slope)),
                                OneNan(Activate(z, cast(type, slope))));
-    y(s, c, n) = Store(result, element, get_target());
+    Define(y, {s, c, n}, Store(result, element, get_target()), {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
   }
 
   void schedule() {
+    if (gpu()) {
+      ScheduleElements(y);
+      return FinishGpuSchedule(x, residual, y);
+    }
     // Guarded, not shifted inwards: y may be x, and nothing may be read twice.
     y.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
     y.specialize(form == 0);

@@ -6,12 +6,13 @@
 //
 // `fast` is 0 where these can't keep the promised accuracy: such a plane goes to the wide kernel.
 #include "element.h"
+#include "gpu.h"
 #include "statistics.h"
 
 namespace haline {
 using namespace Halide;
 
-class Coefficients : public Generator<Coefficients> {
+class Coefficients : public KernelGenerator<Coefficients> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
 
@@ -70,12 +71,16 @@ class Coefficients : public Generator<Coefficients> {
   }
 
   void schedule() {
-    pivot.dim(0).set_min(0);
-    sums.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     sums.dim(2).set_min(0);
-    coefficients.dim(0).set_min(0);
     coefficients.dim(1).set_bounds(0, 7);
+    if (gpu()) {
+      ScheduleColumnsOnGpu(coefficients, 7, columns, total);
+      return FinishGpuSchedule(pivot, scale, shift);
+    }
+    pivot.dim(0).set_min(0);
+    sums.dim(0).set_min(0);
+    coefficients.dim(0).set_min(0);
     ScheduleColumns(coefficients, 7, columns, total, block, natural_vector_size<double>());
   }
 

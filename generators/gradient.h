@@ -8,13 +8,14 @@
 
 #include "activation.h"
 #include "element.h"
+#include "gpu.h"
 #include "statistics.h"
 
 namespace haline {
 
 // The inputs of an element's gradient, for a generator to inherit from.
 template <typename T>
-class GradientGenerator : public Halide::Generator<T> {
+class GradientGenerator : public KernelGenerator<T> {
  public:
   template <typename P>
   using Input = Halide::GeneratorInput<P>;

@@ -10,14 +10,21 @@ class GradientApply : public GradientGenerator<GradientApply> {
   Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
   GeneratorOutput<Volume> dx{"dx"};               // as x; may be x, dy or residual. form = 2: g instead
 
+  void configure() { AddInputs(2); }  // the planes that the wide kernel leaves
+
   void generate() {
     const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
     const Expr g = G(s);
     const Expr full = (g * coefficient(0) + D(s) * coefficient(1)) + coefficient(2);
-    dx(s, c, n) = Store(select(form == 2, OneNan(g), full), element, get_target());
+    const Expr result = Store(select(form == 2, OneNan(g), full), element, get_target());
+    Define(dx, {s, c, n}, result, {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
   }
 
   void schedule() {
+    if (gpu()) {
+      ScheduleElements(dx);
+      return FinishGpuSchedule(x, dy, residual, dx);
+    }
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
     dx.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
     dx.specialize(form == 0);

@@ -6,12 +6,13 @@
 // as in Ioffe and Szegedy, "Batch Normalization", 2015, section 3, for one plane. With frozen statistics, which do not
 // depend on x, dx = scale * rstd * g.
 #include "element.h"
+#include "gpu.h"
 #include "statistics.h"
 
 namespace haline {
 using namespace Halide;
 
-class GradientCoefficients : public Generator<GradientCoefficients> {
+class GradientCoefficients : public KernelGenerator<GradientCoefficients> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
 
@@ -50,13 +51,17 @@ class GradientCoefficients : public Generator<GradientCoefficients> {
   }
 
   void schedule() {
-    sums.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     sums.dim(2).set_min(0);
+    gradient.dim(1).set_bounds(0, 6);
+    if (gpu()) {
+      ScheduleColumnsOnGpu(gradient, 6, columns, total);
+      return FinishGpuSchedule(mean, rstd, scale);
+    }
+    sums.dim(0).set_min(0);
     mean.dim(0).set_min(0);
     rstd.dim(0).set_min(0);
     gradient.dim(0).set_min(0);
-    gradient.dim(1).set_bounds(0, 6);
     ScheduleColumns(gradient, 6, columns, total, block, natural_vector_size<double>());
   }
 

@@ -23,6 +23,10 @@ class GradientSums : public GradientGenerator<GradientSums> {
   void schedule() {
     for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
+    if (gpu()) {
+      block_sums->ScheduleOnGpu(sums, 3);
+      return FinishGpuSchedule(x, dy, residual);
+    }
     sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
     block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)));
     block_sums->Specialize(form == 0);

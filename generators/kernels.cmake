@@ -30,3 +30,28 @@ set(HALINE_KERNELS
     "wide_gradient_across|wide_gradient|S|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_along|wide_gradient|S|lanes=16|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
 )
+
+# GPUs. Back end | what its target has beside the host's system. (CUDA: the oldest cards with a schedule that they share
+# with the newest; drivers translate the PTX.)
+set(HALINE_GPU_BACKENDS "cuda|cuda-cuda_capability_70-strict_float" "opencl|opencl-cl_doubles-strict_float")
+
+# As HALINE_KERNELS. scale and shift are double there, made so by to_double; <bits> is an integer of the element's size.
+set(HALINE_GPU_KERNELS
+    "pivot|pivot|S|element=<element>|samples.type=<storage>"
+    "moments_small|moments|S|element=<element>|chunk=64|x.type=<storage>"
+    "moments_large|moments|S|element=<element>|chunk=128|x.type=<storage>"
+    "coefficients|coefficients|M|element=<element>|scale.type=float64|shift.type=float64"
+    "apply|apply|S|element=<element>|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "wide_across|wide|S|element=<element>|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=float64|shift.type=float64"
+    "wide_along|wide|S|element=<element>|lanes=16|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=float64|shift.type=float64"
+    "gradient_sums_small|gradient_sums|S|element=<element>|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
+    "gradient_sums_large|gradient_sums|S|element=<element>|chunk=128|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
+    "gradient_coefficients|gradient_coefficients|M|element=<element>|scale.type=float64"
+    "gradient_apply|gradient_apply|S|element=<element>|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
+    "wide_gradient_across|wide_gradient|S|element=<element>|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=float64|shift.type=float64"
+    "wide_gradient_along|wide_gradient|S|element=<element>|lanes=16|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=float64|shift.type=float64"
+    "copy|copy|B|from.type=<bits>|to.type=<bits>"
+    "to_double|per_plane|S|element=f64|source=<element>|from.type=<storage>|to.type=float64"
+    "from_double|per_plane|S|element=<element>|source=f64|from.type=float64|to.type=<storage>"
+    "samples|samples|1"
+)

@@ -1,12 +1,13 @@
 // Moments of planes about a pivot: sums(c, 0..1, block, n) = sum(x - pivot), sum((x - pivot)^2), block by block.
 // The order of every sum is explained in statistics.h. Takes planes of at least `chunk` elements.
 #include "element.h"
+#include "gpu.h"
 #include "statistics.h"
 
 namespace haline {
 using namespace Halide;
 
-class Moments : public Generator<Moments> {
+class Moments : public KernelGenerator<Moments> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
@@ -27,6 +28,10 @@ class Moments : public Generator<Moments> {
   void schedule() {
     x.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
+    if (gpu()) {
+      block_sums->ScheduleOnGpu(sums, 2);
+      return FinishGpuSchedule(x);
+    }
     sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
     block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)));
   }

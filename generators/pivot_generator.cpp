@@ -4,12 +4,13 @@
 //
 // Exactly the constant of a constant plane; unharmed by an offset. Takes planes of at least 64 elements.
 #include "element.h"
+#include "gpu.h"
 #include "statistics.h"
 
 namespace haline {
 using namespace Halide;
 
-class Pivot : public Generator<Pivot> {
+class Pivot : public KernelGenerator<Pivot> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
 
@@ -30,6 +31,7 @@ class Pivot : public Generator<Pivot> {
   }
 
   void schedule() {
+    if (gpu()) return ScheduleOnGpu();
     const int vector = natural_vector_size(MathType(element));
     samples.dim(0).set_bounds(0, kLanes);
     samples.dim(1).set_min(0);
@@ -40,6 +42,14 @@ class Pivot : public Generator<Pivot> {
   }
 
  private:
+  void ScheduleOnGpu() {
+    samples.dim(0).set_bounds(0, kLanes);
+    samples.dim(1).set_min(0);
+    const PlaneThreads threads(pivot, {}, c, n, kGpuPlanes);
+    ScheduleLanes(runs, LoopLevel(pivot, threads.co), c, kLanes);
+    FinishGpuSchedule(samples);
+  }
+
   Var u{"u"}, c{"c"}, n{"n"};
   Func runs{"runs"};
   std::unique_ptr<LaneTree> tree;

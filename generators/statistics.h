@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "Halide.h"
+#include "gpu.h"
 
 namespace haline {
 
@@ -123,6 +124,19 @@ class BlockSums {
     tree_->Schedule(at);
   }
 
+  // For `sums` (c, which, b, n), which takes `count` of them: the blocks of planes are blocks.
+  void ScheduleOnGpu(Halide::Func sums, int count) {
+    const Halide::Var c = sums.args()[0], which = sums.args()[1], b = sums.args()[2], n = sums.args()[3];
+    Halide::Var co("co"), ci("ci");
+    sums.bound(which, 0, count)
+        .split(c, co, ci, kGpuPlanes, Halide::TailStrategy::GuardWithIf)
+        .reorder(which, ci, b, co, n)
+        .unroll(which)
+        .gpu_threads(ci)
+        .gpu_blocks(b, co, n);
+    ScheduleLanes(lanes_, Halide::LoopLevel(sums, b), c, kLanes);
+  }
+
   // A version of its own for calls where `condition` holds. After Schedule.
   void Specialize(const Halide::Expr &condition) {
     for (int i : {0, 1}) lanes_.update(i).specialize(condition);
@@ -160,6 +174,15 @@ inline void ScheduleColumns(Halide::Func result, int count, Halide::Func columns
   columns.compute_at(result, co).vectorize(c, vector);
   total.compute_at(result, co).vectorize(c, vector);
   total.update().reorder(c, blocks[0]).vectorize(c, vector);
+}
+
+// The same on GPUs: a thread for each plane.
+inline void ScheduleColumnsOnGpu(Halide::Func result, int count, Halide::Func columns, Halide::Func total) {
+  const Halide::Var c = result.args()[0], which = result.args()[1], n = result.args()[2];
+  result.bound(which, 0, count);
+  const PlaneThreads threads(result, {which}, c, n, 64);
+  columns.compute_at(result, threads.ci);
+  total.compute_at(result, threads.ci);
 }
 
 }  // namespace haline

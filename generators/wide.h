@@ -8,6 +8,7 @@
 #define HALINE_GENERATORS_WIDE_H_
 
 #include "element.h"
+#include "gpu.h"
 #include "statistics.h"
 
 namespace haline {
@@ -18,20 +19,23 @@ class PlaneSum {
   using Terms = std::function<Exprs(Halide::Expr s)>;
 
   // compensated: each sum carries along what its additions rounded off (Neumaier), which float64 planes need.
+  // wanted: whether plane (c, n) is, where there is such a condition; the sums of the others are 0.
   PlaneSum(const std::string &name, const Terms &terms, const Halide::Expr &size, int lanes, bool compensated,
-           Halide::Var c, Halide::Var n)
+           Halide::Var c, Halide::Var n, const Halide::Expr &wanted = Halide::Expr())
       : sum(name), lanes_(lanes), compensated_(compensated), at_{c, n} {
     using namespace Halide;
     if (lanes > 1) at_.insert(at_.begin(), u_);
     count_ = terms(0).size();
     sum(at_) = Tuple(Exprs(count_ * (compensated ? 2 : 1), cast<double>(0)));
     RDom r(0, size / lanes, "r");
+    if (wanted.defined()) r.where(wanted);
     Add(terms(lanes == 1 ? Expr(r) : r * lanes + u_));
     if (lanes > 1) {
       // The last elements, those already counted replaced by zero.
       const Expr whole = size / lanes * lanes;
       RDom tail(0, 1, "tail");
       tail.where(whole < size);
+      if (wanted.defined()) tail.where(wanted);
       const Expr s = size - lanes + tail + u_;
       Exprs values = terms(s);
       for (Expr &e : values) e = select(s >= whole, e, cast<double>(0));
@@ -53,6 +57,18 @@ class PlaneSum {
     sum.compute_at(at).bound(u_, 0, kLanes).vectorize(u_, vector).unroll(u_);
     for (int i : {0, 1}) sum.update(i).reorder(u_, sum.rvars(i)[0]).vectorize(u_, vector).unroll(u_);
     tree_->Schedule(at);
+  }
+
+  // Inside per_plane(c, n), which is a kernel's last function.
+  void ScheduleOnGpu(Halide::Func per_plane) {
+    const Halide::Var c = per_plane.args()[0], n = per_plane.args()[1];
+    per_plane.compute_root();
+    const PlaneThreads threads(per_plane, {}, c, n, lanes_ == 1 ? 64 : kGpuPlanes);
+    if (lanes_ == 1) {
+      sum.compute_at(per_plane, threads.ci);
+    } else {
+      ScheduleLanes(sum, Halide::LoopLevel(per_plane, threads.co), c, kLanes);
+    }
   }
 
   Halide::Func sum;
@@ -125,6 +141,23 @@ struct WideSchedule {
       f.compute_at(result, co).align_bounds(c, vector).vectorize(c, vector);
       if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c, vector);
     }
+  }
+
+  // A kernel for each function of planes, with the sum that it is made from, then one for the result. `few`: that of
+  // the few planes that float can't serve, for whose sake no block of the others should run.
+  void OnGpu(bool few) {
+    for (size_t i = 0; i < sums.size(); i++) sums[i]->ScheduleOnGpu(per_plane[i]);
+    for (size_t i = sums.size(); i < per_plane.size(); i++) {
+      per_plane[i].compute_root();
+      PlaneThreads(per_plane[i], {}, c, n, 64);
+      PlaneThreads(per_plane[i].update(), {}, c, n, 64);
+    }
+    if (few) {
+      SchedulePlanes(result);
+    } else {
+      ScheduleElements(result);
+    }
+    PlaneThreads(numbers.update(), {numbers.rvars()[0]}, c, n, 64);
   }
 
   void AlongPlane(int vector) {

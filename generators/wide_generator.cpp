@@ -10,7 +10,7 @@
 namespace haline {
 using namespace Halide;
 
-class Wide : public Generator<Wide> {
+class Wide : public KernelGenerator<Wide> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
@@ -25,9 +25,12 @@ class Wide : public Generator<Wide> {
   Output<Buffer<void, 3>> y{"y"};            // (s, c, n), s contiguous; may be x or residual
   Output<Buffer<double, 3>> stats{"stats"};  // (c, {mean, var, rstd}, n); c and its extent are those of y
 
+  void configure() { AddInputs(1); }  // the planes that the float kernels leave, or none
+
   void generate() {
     const bool rescaled = element == Element::kF64;
     const Expr size = x.dim(0).extent();
+    const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     // Planes past the last one, in the last vector, repeat it.
@@ -46,7 +49,7 @@ class Wide : public Generator<Wide> {
     const Expr first = value(0);
     const bool compensated = rescaled && lanes > 1;
     offsets = std::make_unique<PlaneSum>(
-        "offsets", [&](const Expr &i) { return Exprs{value(i) - first}; }, size, lanes, compensated, c, n);
+        "offsets", [&](const Expr &i) { return Exprs{value(i) - first}; }, size, lanes, compensated, c, n, wanted);
     mean(c, n) = first + offsets->Total(c, n)[0] / count;
     squares = std::make_unique<PlaneSum>(
         "squares",
@@ -54,7 +57,7 @@ class Wide : public Generator<Wide> {
           const Expr e = value(i) - mean(c, n);
           return Exprs{e, e * e};
         },
-        size, lanes, compensated, c, n);
+        size, lanes, compensated, c, n, wanted);
     const Exprs total = squares->Total(c, n);
     const Expr rest = total[0] / count;
     const Expr difference = total[1] / count - rest * rest;
@@ -67,22 +70,28 @@ class Wide : public Generator<Wide> {
     const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
     staged_residual(c, s, n) = residual(s, padded(c, residual.dim(1).max()), n);
     const Expr z = select(has_residual, norm + load(staged_residual(c, s, n)), norm);
-    y(s, c, n) = Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
-    stats(c, which, n) = OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]}));
+    const Expr result =
+        Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
+    Define(y, {s, c, n}, result, {{s, 0, size}}, c, n, wanted);
+    const Expr numbers = OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]}));
+    DefineNumbers(stats, {c, which, n}, which, 3, numbers, wanted);
   }
 
   void schedule() {
-    stats.dim(0).set_bounds(y.dim(1).min(), y.dim(1).extent());
     stats.dim(1).set_bounds(0, 3);
-    stats.dim(2).set_bounds(y.dim(2).min(), y.dim(2).extent());
     stats.bound(which, 0, 3);
-    x.dim(0).set_min(0);
-    residual.dim(0).set_min(0);
+    for (auto *f : {&x, &residual}) f->dim(0).set_min(0);
     y.dim(0).set_min(0);
-    y.dim(1).set_min(0);
     WideSchedule schedule{y, stats, {staged}, {mean, normal}, {offsets.get(), squares.get()}, has_residual,
                           s, c,     n,        which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
+    if (gpu()) {
+      schedule.OnGpu(lanes > 1);
+      return FinishGpuSchedule(x, residual, y, scale, shift);
+    }
+    stats.dim(0).set_bounds(y.dim(1).min(), y.dim(1).extent());
+    stats.dim(2).set_bounds(y.dim(2).min(), y.dim(2).extent());
+    y.dim(1).set_min(0);
     if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
     } else {

@@ -8,7 +8,7 @@
 namespace haline {
 using namespace Halide;
 
-class WideGradient : public Generator<WideGradient> {
+class WideGradient : public KernelGenerator<WideGradient> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
@@ -27,9 +27,12 @@ class WideGradient : public Generator<WideGradient> {
   Output<Buffer<void, 3>> dx{"dx"};        // as x; may be x, dy or residual
   Output<Buffer<double, 3>> sums{"sums"};  // (c, {dshift, dscale}, n)
 
+  void configure() { AddInputs(2); }  // the planes that the float kernels leave, or none
+
   void generate() {
     const bool rescaled = element == Element::kF64;
     const Expr size = x.dim(0).extent();
+    const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
     const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
     const auto of_plane = [&](auto &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
@@ -52,7 +55,7 @@ class WideGradient : public Generator<WideGradient> {
     };
     const bool compensated = rescaled && lanes > 1;
     offsets = std::make_unique<PlaneSum>(
-        "offsets", [&](const Expr &i) { return Exprs{d(i)}; }, size, lanes, compensated, c, n);
+        "offsets", [&](const Expr &i) { return Exprs{d(i)}; }, size, lanes, compensated, c, n, wanted);
     normal(c, n) = Tuple(select(frozen, 0, offsets->Total(c, n)[0] / count), of_plane(rstd) / factor, of_plane(scale),
                          of_plane(shift));
 
@@ -68,7 +71,7 @@ class WideGradient : public Generator<WideGradient> {
         [&](const Expr &i) {
           return Exprs{g(i), g(i) * xhat(i)};
         },
-        size, lanes, compensated, c, n);
+        size, lanes, compensated, c, n, wanted);
     const Exprs total = totals->Total(c, n);
     // Where a sum is not finite, no element of dx is a number.
     const Expr limit = Expr(std::numeric_limits<double>::max());  // Halide's own max is infinity
@@ -79,20 +82,28 @@ class WideGradient : public Generator<WideGradient> {
     means(c, n) = Tuple(total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd));
 
     const Expr result = select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
-    dx(s, c, n) = Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
-    sums(c, which, n) = OneNan(mux(which, {means(c, n)[0], means(c, n)[1]}));
+    const Expr stored =
+        Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
+    Define(dx, {s, c, n}, stored, {{s, 0, size}}, c, n, wanted);
+    const Expr numbers = OneNan(mux(which, {means(c, n)[0], means(c, n)[1]}));
+    DefineNumbers(sums, {c, which, n}, which, 2, numbers, wanted);
   }
 
   void schedule() {
-    sums.dim(0).set_bounds(dx.dim(1).min(), dx.dim(1).extent());
     sums.dim(1).set_bounds(0, 2);
-    sums.dim(2).set_bounds(dx.dim(2).min(), dx.dim(2).extent());
     sums.bound(which, 0, 2);
-    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
-    for (int i : {0, 1}) dx.dim(i).set_min(0);
+    for (auto *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
+    dx.dim(0).set_min(0);
     WideSchedule schedule{
         dx, sums, {staged, staged_dy}, {normal, means}, {offsets.get(), totals.get()}, has_residual, s, c, n, which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
+    if (gpu()) {
+      schedule.OnGpu(lanes > 1);
+      return FinishGpuSchedule(x, dy, residual, dx, scale, shift, mean, rstd);
+    }
+    sums.dim(0).set_bounds(dx.dim(1).min(), dx.dim(1).extent());
+    sums.dim(2).set_bounds(dx.dim(2).min(), dx.dim(2).extent());
+    dx.dim(1).set_min(0);
     if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
     } else {

@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "error.h"
+#include "gpu_api.h"
+#include "gpu_kernels.h"
 
 namespace haline {
 namespace {
@@ -13,7 +15,7 @@ namespace {
 struct Description {
   const char *name;
   const char *needs;
-  bool (*runs)();
+  bool (*runs)();  // null: a GPU, which its own interface knows of
 };
 
 #if defined(__x86_64__)
@@ -34,6 +36,9 @@ constexpr Description kBackends[] = {
     {"x86-avx2", "needs an x86-64 processor with AVX2, FMA and F16C (x86-64-v3)", HasAvx2},
     {"x86-64", "needs an x86-64 processor with SSE4.1", HasSse41},
     {"arm-neon", "needs an AArch64 processor", HasNeon},
+    // Never chosen for the host's tensors unless they are named.
+    {"cuda", nullptr, nullptr},
+    {"opencl", nullptr, nullptr},
 };
 constexpr int kBackendCount = sizeof(kBackends) / sizeof(kBackends[0]);
 
@@ -44,24 +49,41 @@ const Description *Find(const char *name) {
   return nullptr;
 }
 
-const KernelSet *Built(const char *name) {
-  for (int i = 0; i < kKernelSetCount; i++) {
-    if (std::strcmp(kKernelSets[i].name, name) == 0) return &kKernelSets[i];
+// The GPUs' tables, as sets of kernels.
+const KernelSet *BuiltForGpu(const char *name) {
+  static const KernelSet *const sets = [] {
+    static KernelSet made[kBackendCount] = {};
+    for (int i = 0; i < kGpuKernelsCount && i < kBackendCount; i++) {
+      made[i].name = kGpuKernels[i].name;
+      made[i].gpu = &kGpuKernels[i];
+    }
+    return made;
+  }();
+  for (int i = 0; i < kGpuKernelsCount; i++) {
+    if (std::strcmp(sets[i].name, name) == 0) return &sets[i];
   }
   return nullptr;
 }
 
+const KernelSet *Built(const char *name) {
+  for (int i = 0; i < kKernelSetCount; i++) {
+    if (std::strcmp(kKernelSets[i].name, name) == 0) return &kKernelSets[i];
+  }
+  return BuiltForGpu(name);
+}
+
 // "" where the back end runs, or else the reason.
 const char *WhyNot(const Description &backend) {
-  if (!backend.runs()) return backend.needs;
-  return Built(backend.name) ? "" : "not built into this library";
+  if (backend.runs && !backend.runs()) return backend.needs;
+  if (!Built(backend.name)) return "not built into this library";
+  return backend.runs ? "" : FindGpuApi(backend.name)->WhyNot();
 }
 
 haline_status Lookup(const char *name, const char *who, const KernelSet **kernels) {
   const Description *backend = Find(name);
   if (!backend) {
-    return Fail(HALINE_INVALID_ARGUMENT, "%s: \"%s\" found, one of x86-avx512, x86-avx2, x86-64, arm-neon wanted", who,
-                name);
+    return Fail(HALINE_INVALID_ARGUMENT,
+                "%s: \"%s\" found, one of x86-avx512, x86-avx2, x86-64, arm-neon, cuda, opencl wanted", who, name);
   }
   const char *reason = WhyNot(*backend);
   if (*reason) return Fail(HALINE_UNSUPPORTED, "%s: \"%s\" found, which does not run here: %s", who, name, reason);
@@ -82,7 +104,7 @@ struct Automatic {
       return;
     }
     for (const Description &backend : kBackends) {
-      if (!kernels && !*WhyNot(backend)) kernels = Built(backend.name);
+      if (!kernels && backend.runs && !*WhyNot(backend)) kernels = Built(backend.name);
     }
   }
 };
@@ -117,7 +139,10 @@ haline_status haline_backend_at(int32_t index, haline_backend *out) {
   const Description &backend = kBackends[index];
   const KernelSet *kernels = Built(backend.name);
   out->name = backend.name;
-  out->target = kernels ? kernels->elements[0].apply.metadata()->target : "";
+  const auto metadata = !kernels       ? nullptr
+                        : kernels->gpu ? kernels->gpu->elements[0].apply.metadata
+                                       : kernels->elements[0].apply.metadata;
+  out->target = metadata ? metadata()->target : "";
   out->built = kernels != nullptr;
   out->reason = WhyNot(backend);
   out->runs_here = !*out->reason;

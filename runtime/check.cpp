@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "error.h"
+#include "gpu_api.h"
 #include "tensor.h"
 
 #define HALINE_TRY(call) \
@@ -31,7 +32,7 @@ haline_status SameShape(const Named &a, const haline_tensor &x) {
 haline_status CheckLike(const Named &a, const haline_tensor &x, const Problem &problem, Array *array) {
   int64_t count;
   Element element;
-  HALINE_TRY(CheckTensor(a.name, a.tensor, &count));
+  HALINE_TRY(CheckTensor(a.name, a.tensor, &count, problem.device));
   HALINE_TRY(GetElement(a.name, *a.tensor, &element));
   if (element != problem.element) {
     return Fail(HALINE_INVALID_ARGUMENT, "%s: %s elements found, %s (the type of x) wanted", a.name, Name(element),
@@ -44,7 +45,22 @@ haline_status CheckLike(const Named &a, const haline_tensor &x, const Problem &p
 // x itself, and what it says of the problem.
 haline_status CheckX(const haline_tensor *x, const haline_tensor *lengths, Problem *problem) {
   int64_t count;
-  HALINE_TRY(CheckTensor("x", x, &count));
+  if (x && x->device.type != HALINE_CPU) {
+    const char *backend = GpuBackendOf(x->device.type);
+    if (!backend) {
+      return Fail(HALINE_UNSUPPORTED,
+                  "x: device type %d found, 1 (CPU) or one that this library was built for%s wanted", x->device.type,
+                  kGpuDeviceTypes);
+    }
+    FindGpuApi(backend)->Leave();  // the addresses of a call that was refused
+    if (problem->backend && std::strcmp(problem->backend, backend) != 0) {
+      return Fail(HALINE_INVALID_ARGUMENT, "backend: \"%s\" found, null or \"%s\" (where x is) wanted",
+                  problem->backend, backend);
+    }
+    problem->backend = backend;
+    problem->device = x->device;
+  }
+  HALINE_TRY(CheckTensor("x", x, &count, problem->device));
   HALINE_TRY(GetElement("x", *x, &problem->element));
   if (x->ndim < 2) return Fail(HALINE_INVALID_ARGUMENT, "x: rank %d found, 2 and up wanted: [N, C, *]", x->ndim);
   problem->batch = x->shape[0];
@@ -93,7 +109,7 @@ haline_status CheckPerPlane(const Named &a, int shapes, Types types, const Probl
   if (!a.tensor) return HALINE_OK;
   const haline_tensor &t = *a.tensor;
   int64_t count;
-  HALINE_TRY(CheckTensor(a.name, &t, &count));
+  HALINE_TRY(CheckTensor(a.name, &t, &count, problem.device));
   HALINE_TRY(GetElement(a.name, t, &values->element));
   if (types == kParameters && values->element != MathElement(problem.element) && values->element != problem.element) {
     const Element math = MathElement(problem.element);
@@ -105,7 +121,7 @@ haline_status CheckPerPlane(const Named &a, int shapes, Types types, const Probl
     return Fail(HALINE_UNSUPPORTED, "%s: %s elements found, float32 or float64 wanted", a.name, Name(values->element));
   }
   const long long n = problem.batch, c = problem.channels;
-  values->data = count > 0 ? static_cast<char *>(t.data) + t.byte_offset : nullptr;
+  values->data = count > 0 ? Data(t) : nullptr;
   if ((shapes & kChannels) && t.ndim == 1 && t.shape[0] == c) {
     values->n_stride = 0;
     values->c_stride = Stride(t, 0);
@@ -194,6 +210,7 @@ haline_status GetOptions(const haline_options *given, haline_options *options, P
   problem->eps = o.eps;
   problem->momentum = o.momentum;
   problem->backend = o.backend;
+  problem->queue = o.queue;
   return HALINE_OK;
 }
 

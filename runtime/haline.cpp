@@ -5,6 +5,7 @@
 #include "check.h"
 #include "engine.h"
 #include "error.h"
+#include "gpu.h"
 #include "merge.h"
 #include "plan.h"
 #include "threads.h"
@@ -16,12 +17,23 @@ namespace {
 
 thread_local const char *last_target = "";
 
+haline_status RunThere(const haline::Problem &problem, bool backward, const haline::GpuKernels &kernels) {
+  const haline_status status = RunOnGpu(problem, backward ? haline::Pass::kBackward : haline::Pass::kForward, kernels);
+  if (status == HALINE_OK) {
+    const auto &used = kernels.elements[static_cast<int>(problem.element)];
+    const bool nothing = problem.planes() == 0 || problem.size() == 0;
+    last_target = nothing ? "" : backward ? used.gradient_apply.metadata()->target : used.apply.metadata()->target;
+  }
+  return status;
+}
+
 // What every call does once its arguments are checked.
 haline_status Run(const haline::Problem &problem,
                   haline_status (*pass)(const haline::Problem &, const haline::Plan &, const haline::KernelSet &)) {
   const haline::KernelSet *kernels = nullptr;
   const haline_status chosen = haline::ChooseBackend(problem.backend, &kernels);
   if (chosen != HALINE_OK) return chosen;
+  if (kernels->gpu) return RunThere(problem, pass == haline::Backward, *kernels->gpu);
   const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads());
   const haline_status status = pass(problem, plan, *kernels);
   if (status == HALINE_OK) {

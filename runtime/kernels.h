@@ -40,9 +40,12 @@ struct ElementKernels {
       wide_gradient_across, wide_gradient_along;
 };
 
+struct GpuKernels;
+
 struct KernelSet {
   const char *name;
-  ElementKernels elements[4];  // by runtime/element.h's Element
+  ElementKernels elements[4];       // by runtime/element.h's Element
+  const GpuKernels *gpu = nullptr;  // in their place, for GPUs
 };
 
 extern const KernelSet kKernelSets[];  // best first

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "array.h"
+#include "haline/haline.h"
 
 namespace haline {
 
@@ -30,6 +31,10 @@ struct Problem {
   PerPlane dscale, dshift;                  // results, by channel or by plane
   bool given = false;                       // the forward pass takes mean and rstd or variance from the caller
   bool frozen = false;                      // the backward pass takes them for constants
+
+  // Where all of them lie (but the lengths, which the host reads), and the queue for what is done there.
+  haline_device device = {HALINE_CPU, 0};
+  void *queue = nullptr;
 
   double eps = 1e-5;
   double slope = 1;  // of the activation below 0; 1: none

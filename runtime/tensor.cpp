@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "error.h"
+#include "gpu_api.h"
 
 namespace haline {
 namespace {
@@ -27,9 +28,28 @@ struct DTypeText {
   }
 };
 
-char *Data(const haline_tensor &t) { return static_cast<char *>(t.data) + t.byte_offset; }
+const char *DeviceName(int32_t type) {
+  return type == HALINE_CPU ? "CPU" : type == HALINE_CUDA ? "CUDA" : type == HALINE_OPENCL ? "OpenCL" : "unknown";
+}
 
 }  // namespace
+
+char *Data(const haline_tensor &t) {
+  if (t.device.type != HALINE_OPENCL) return static_cast<char *>(t.data) + t.byte_offset;
+  return reinterpret_cast<char *>(FindGpuApi("opencl")->AddressOf(t.data) + t.byte_offset);
+}
+
+haline_status CheckDevice(const char *name, const haline_tensor &t, const haline_device &wanted) {
+  if (t.device.type != wanted.type) {
+    return Fail(HALINE_UNSUPPORTED, "%s: device type %d found, %d (%s) wanted", name, t.device.type, wanted.type,
+                DeviceName(wanted.type));
+  }
+  if (t.device.id != wanted.id && wanted.type != HALINE_CPU) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: device id %d found, %d (the device of x) wanted", name, t.device.id,
+                wanted.id);
+  }
+  return HALINE_OK;
+}
 
 ShapeText::ShapeText(const int64_t *shape, int rank) {
   size_t used = 0;
@@ -50,11 +70,10 @@ int64_t Stride(const haline_tensor &t, int i) {
   return static_cast<int64_t>(stride);
 }
 
-haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count) {
+haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count, const haline_device &device) {
   if (!t) return Fail(HALINE_INVALID_ARGUMENT, "%s: null found, a tensor wanted", name);
-  if (t->device.type != HALINE_CPU) {
-    return Fail(HALINE_UNSUPPORTED, "%s: device type %d found, %d (CPU) wanted", name, t->device.type, HALINE_CPU);
-  }
+  const haline_status on_device = CheckDevice(name, *t, device);
+  if (on_device != HALINE_OK) return on_device;
   if (t->ndim < 0 || (t->ndim > 0 && !t->shape)) {
     return Fail(HALINE_INVALID_ARGUMENT, "%s: %d dimensions and %s shape found, a shape wanted", name, t->ndim,
                 t->shape ? "a" : "a null");

@@ -15,7 +15,11 @@ struct ShapeText {
 };
 
 // The shape, device, alignment and memory of one tensor; its elements are counted. Says nothing of its element type.
-haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count);
+haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count,
+                          const haline_device &device = {HALINE_CPU, 0});
+
+// Where a tensor's first element lies: an address, of OpenCL's one of the call's (gpu_api.h).
+char *Data(const haline_tensor &t);
 
 haline_status GetElement(const char *name, const haline_tensor &t, Element *element);
 const char *Name(Element element);

@@ -44,12 +44,12 @@ typedef enum haline_status {
 
 /* Tensors: the layout of DLPack's DLTensor, member for member, so that a `DLTensor *` may be passed by a cast, and
  * no header but this one is needed. */
-enum { HALINE_CPU = 1 };                                                       /* kDLCPU */
+enum { HALINE_CPU = 1, HALINE_CUDA = 2, HALINE_OPENCL = 4 };                   /* kDLCPU, kDLCUDA, kDLOpenCL */
 enum { HALINE_INT = 0, HALINE_UINT = 1, HALINE_FLOAT = 2, HALINE_BFLOAT = 4 }; /* kDLInt, ..., kDLBfloat */
 
 typedef struct haline_device {
-  int32_t type; /* HALINE_CPU */
-  int32_t id;   /* 0 */
+  int32_t type; /* HALINE_CPU, HALINE_CUDA, HALINE_OPENCL */
+  int32_t id;   /* of CUDA: which one; of others 0 */
 } haline_device;
 
 typedef struct haline_dtype {
@@ -59,7 +59,7 @@ typedef struct haline_dtype {
 } haline_dtype;
 
 typedef struct haline_tensor {
-  void *data; /* may be null where the tensor has no elements */
+  void *data; /* may be null where the tensor has no elements; of OpenCL: a cl_mem */
   haline_device device;
   int32_t ndim;
   haline_dtype dtype;
@@ -112,12 +112,16 @@ typedef struct haline_options {
   haline_tensor *dresidual;
   /* Backward: 1 where mean and rstd were given to the forward pass, and do not depend on x. */
   int32_t frozen;
+
+  /* Tensors on a device: a CUstream of the device (null: its default stream), or the cl_command_queue. Work is put
+   * there, in order, and nothing waits for it. */
+  void *queue;
 } haline_options;
 
 #define HALINE_OPTIONS_INIT                                                                                         \
   {                                                                                                                 \
     sizeof(haline_options), 1e-5, NULL, HALINE_NO_ACTIVATION, 0.01, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-        NULL, 0.1, NULL, 0                                                                                          \
+        NULL, 0.1, NULL, 0, NULL                                                                                    \
   }
 
 /* y = the instance norm of x.
@@ -179,7 +183,9 @@ HALINE_API const char *haline_error_message(void);
 /* "HALINE_OK", ...; "unknown status" for other values. */
 HALINE_API const char *haline_status_name(haline_status status);
 
-/* Back ends, best first: "x86-avx512", "x86-avx2", "x86-64", "arm-neon". */
+/* Back ends, best first: "x86-avx512", "x86-avx2", "x86-64", "arm-neon"; then those of GPUs, "cuda" and "opencl", which
+ * take tensors that lie on their device. Where one of them is named for tensors of the CPU, these are sent there and
+ * back, and the call waits for it. */
 typedef struct haline_backend {
   size_t size; /* in: sizeof(haline_backend) */
   const char *name;

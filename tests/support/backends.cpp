@@ -52,7 +52,8 @@ bool IsTargetOf(const std::string &target, const std::string &backend) {
   if (backend == "x86-avx512") return x86 && Contains(target, "avx512_skylake");
   if (backend == "x86-avx2") return x86 && Contains(target, "avx2") && !Contains(target, "avx512");
   if (backend == "x86-64") return x86 && Contains(target, "sse41") && !Contains(target, "avx");
-  if (backend == "arm-neon") return Contains(target, "arm-64-");
+  if (backend == "arm-neon") return Contains(target, "arm-64-") && Contains(target, "arm_fp16");
+  if (backend == "opencl" || backend == "cuda") return Contains(target, ("-" + backend).c_str());
   return false;
 }
 

@@ -1,0 +1,16 @@
+// Running a problem on a GPU: with the caller's device tensors as they lie, or with copies of the host's.
+#ifndef HALINE_RUNTIME_GPU_H_
+#define HALINE_RUNTIME_GPU_H_
+
+#include "gpu_kernels.h"
+#include "problem.h"
+
+namespace haline {
+
+enum class Pass { kForward, kBackward };
+
+haline_status RunOnGpu(const Problem &problem, Pass pass, const GpuKernels &kernels);
+
+}  // namespace haline
+
+#endif  // HALINE_RUNTIME_GPU_H_
