@@ -243,8 +243,8 @@ nb::list Backends() {
     haline_backend backend = {};
     backend.size = sizeof(backend);
     Check(haline_backend_at(i, &backend));
-    list.append(
-        nb::make_tuple(backend.name, backend.target, backend.built != 0, backend.runs_here != 0, backend.reason));
+    list.append(nb::make_tuple(backend.name, backend.target, backend.built != 0, backend.runs_here != 0, backend.reason,
+                               backend.device != HALINE_CPU));
   }
   return list;
 }

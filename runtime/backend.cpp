@@ -16,6 +16,7 @@ struct Description {
   const char *name;
   const char *needs;
   bool (*runs)();  // null: a GPU, which its own interface knows of
+  int32_t device = HALINE_CPU;
 };
 
 #if defined(__x86_64__)
@@ -37,8 +38,8 @@ constexpr Description kBackends[] = {
     {"x86-64", "needs an x86-64 processor with SSE4.1", HasSse41},
     {"arm-neon", "needs an AArch64 processor", HasNeon},
     // Never chosen for the host's tensors unless they are named.
-    {"cuda", nullptr, nullptr},
-    {"opencl", nullptr, nullptr},
+    {"cuda", nullptr, nullptr, HALINE_CUDA},
+    {"opencl", nullptr, nullptr, HALINE_OPENCL},
 };
 constexpr int kBackendCount = sizeof(kBackends) / sizeof(kBackends[0]);
 
@@ -146,6 +147,7 @@ haline_status haline_backend_at(int32_t index, haline_backend *out) {
   out->built = kernels != nullptr;
   out->reason = WhyNot(backend);
   out->runs_here = !*out->reason;
+  out->device = backend.device;
   return HALINE_OK;
 }
 

@@ -30,14 +30,14 @@ struct Library {
   int32_t (*cuCtxGetDevice)(int32_t *);
   int32_t (*cuStreamGetCtx)(Handle, Handle *);
 
+  void *library = nullptr;
   int32_t count = 0;  // of devices
   char why_not[128] = "";
 
   Library() { std::snprintf(why_not, sizeof(why_not), "%s", Load()); }
 
   const char *Load() {
-    // Halide's runtime looks for libcuda.so alone, and finds what is loaded.
-    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
+    library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     bool all = library != nullptr;
     const auto load = [&](auto *function, const char *name) {
       void *symbol = library ? dlsym(library, name) : nullptr;
@@ -158,6 +158,14 @@ class CudaApi final : public GpuApi {
   }
 };
 
+// cuModuleLoadDataEx, but for the options: Halide's runtime limits kernels to 64 registers, and some would spill.
+int32_t LoadModule(Handle *module, const void *image, uint32_t, void *, void *) {
+  int32_t (*load)(Handle *, const void *);
+  void *symbol = dlsym(library().library, "cuModuleLoadData");
+  std::memcpy(&load, &symbol, sizeof(symbol));
+  return load(module, image);
+}
+
 }  // namespace
 
 GpuApi *Cuda() {
@@ -166,3 +174,10 @@ GpuApi *Cuda() {
 }
 
 }  // namespace haline
+
+// In place of that of Halide's runtime, which looks for libcuda.so alone, a file of the toolkit's.
+extern "C" void *halide_cuda_get_symbol(void *, const char *name) {
+  if (std::strcmp(name, "cuModuleLoadDataEx") == 0) return reinterpret_cast<void *>(haline::LoadModule);
+  void *library = haline::library().library;
+  return library ? dlsym(library, name) : nullptr;
+}

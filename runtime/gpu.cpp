@@ -3,18 +3,59 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "gpu_engine.h"
 
 namespace haline {
 namespace {
 
-haline_status RunPass(const Problem &problem, Pass pass, GpuApi *api, const GpuKernels &kernels) {
-  for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
+// What the processor takes and GPUs don't.
+haline_status CheckPlace(const char *name, const char *data, GpuApi *api) {
+  if (!data) return HALINE_OK;
+  const int64_t offset = api->OffsetOf(reinterpret_cast<Address>(data)), alignment = api->Alignment();
+  if (offset % alignment == 0) return HALINE_OK;
+  return Fail(HALINE_UNSUPPORTED,
+              "%s: a byte_offset of %lld found, a multiple of %lld wanted, where parts of memory objects may start on "
+              "this device",
+              name, static_cast<long long>(offset), static_cast<long long>(alignment));
+}
+
+haline_status CheckForGpu(const Problem &p, GpuApi *api) {
+  const std::pair<const char *, const Array *> arrays[] = {{"x", &p.x},   {"y", &p.y},   {"residual", &p.residual},
+                                                           {"dy", &p.dy}, {"dx", &p.dx}, {"dresidual", &p.dresidual}};
+  for (const auto &[name, array] : arrays) {
     bool negative = array->n_stride < 0 || array->c_stride < 0;
     for (int i = 0; i < array->loop_count; i++) negative = negative || array->loops[i].stride < 0;
-    if (negative) return Fail(HALINE_UNSUPPORTED, "x: a device tensor with a negative stride found, 0 and up wanted");
+    if (negative && array->data) {
+      return Fail(HALINE_UNSUPPORTED, "%s: a negative stride found, 0 and up wanted of a device's tensors", name);
+    }
+    const haline_status status = CheckPlace(name, array->data, api);
+    if (status != HALINE_OK) return status;
   }
+  const std::pair<const char *, const PerPlane *> numbers[] = {{"scale", &p.scale},
+                                                               {"shift", &p.shift},
+                                                               {"mean", &p.mean},
+                                                               {"rstd", &p.rstd},
+                                                               {"variance", &p.variance},
+                                                               {"m2", &p.m2},
+                                                               {"running_mean", &p.running_mean},
+                                                               {"running_variance", &p.running_variance},
+                                                               {"dscale", &p.dscale},
+                                                               {"dshift", &p.dshift}};
+  for (const auto &[name, values] : numbers) {
+    if (*values && (values->n_stride < 0 || values->c_stride < 0)) {
+      return Fail(HALINE_UNSUPPORTED, "%s: a negative stride found, 0 and up wanted of a device's tensors", name);
+    }
+    const haline_status status = CheckPlace(name, values->data, api);
+    if (status != HALINE_OK) return status;
+  }
+  return HALINE_OK;
+}
+
+haline_status RunPass(const Problem &problem, Pass pass, GpuApi *api, const GpuKernels &kernels) {
+  const haline_status status = CheckForGpu(problem, api);
+  if (status != HALINE_OK) return status;
   return pass == Pass::kForward ? GpuForward(problem, api, kernels) : GpuBackward(problem, api, kernels);
 }
 

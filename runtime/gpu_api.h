@@ -32,6 +32,10 @@ class GpuApi {
   virtual Address AddressOf(halide_buffer_t *allocated) = 0;
   virtual void Forget(Address) {}  // before such memory is freed
 
+  // How far into a memory object an address is, and which such offsets a device allows: between Enter and Leave.
+  virtual int64_t OffsetOf(Address) const { return 0; }
+  virtual int64_t Alignment() const { return 1; }
+
   // Makes the buffer one over the memory at an address: a code of Halide's. And ends that, whatever came of it.
   virtual int Wrap(halide_buffer_t *buffer, Address address) = 0;
   virtual void Unwrap(halide_buffer_t *buffer) = 0;

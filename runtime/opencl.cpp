@@ -143,14 +143,15 @@ class OpenClApi final : public GpuApi {
   }
   void Forget(Address address) override { handles[(address >> kOffsetBits) - 1] = nullptr; }
 
+  int64_t OffsetOf(Address address) const override {
+    return static_cast<int64_t>(address & ((Address{1} << kOffsetBits) - 1));
+  }
+  int64_t Alignment() const override { return current.alignment; }
+
   int Wrap(halide_buffer_t *buffer, Address address) override {
     const auto handle = reinterpret_cast<uint64_t>(handles[(address >> kOffsetBits) - 1]);
-    const int64_t offset = static_cast<int64_t>(address & ((Address{1} << kOffsetBits) - 1));
+    const int64_t offset = OffsetOf(address);
     if (offset == 0) return halide_opencl_wrap_cl_mem(nullptr, buffer, handle);
-    if (offset % current.alignment != 0) {
-      halide_error(nullptr, "a tensor starts in its memory object where this device allows no part of one to start");
-      return halide_error_code_generic_error;
-    }
     // A part of the memory object, as a crop of a buffer over the whole.
     constexpr int64_t kRow = 1 << 20;
     halide_dimension_t whole_dims[2] = {{0, kRow, 1, 0}, {0, 1 << 28, kRow, 0}};

@@ -34,7 +34,7 @@ haline_apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-in
 haline_system_packages() {
   local wanted=(g++ libpng-dev libjpeg-dev libcli11-dev nlohmann-json3-dev) cross=() required optional
   if [[ $1 == test ]]; then
-    wanted+=(googletest libgtest-dev libbenchmark-dev libdlpack-dev pkg-config)
+    wanted+=(googletest libgtest-dev libbenchmark-dev libdlpack-dev pkg-config ocl-icd-opencl-dev pocl-opencl-icd)
     [[ $(uname -m) != x86_64 ]] || cross=(qemu-user g++-aarch64-linux-gnu)
   fi
   # The base system may lack Python, or have one that can't make a virtual environment.

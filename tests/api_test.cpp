@@ -51,7 +51,7 @@ TEST(ApiTest, BackendsAreListed) {
       EXPECT_TRUE(IsTargetOf(backend.target, backend.name)) << backend.target;
     }
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"x86-avx512", "x86-avx2", "x86-64", "arm-neon"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"x86-avx512", "x86-avx2", "x86-64", "arm-neon", "cuda", "opencl"}));
   EXPECT_FALSE(RunnableBackends().empty());
 }
 
@@ -60,7 +60,7 @@ TEST(ApiTest, BackendAtRefusesWhatIsNoBackend) {
   backend.size = sizeof(backend);
   ExpectFailure(haline_backend_at(-1, &backend), HALINE_INVALID_ARGUMENT, {"index: -1 found", "wanted"});
   ExpectFailure(haline_backend_at(haline_backend_count(), &backend), HALINE_INVALID_ARGUMENT,
-                {"index: 4 found", "0 to 3 wanted"});
+                {"index: 6 found", "0 to 5 wanted"});
   ExpectFailure(haline_backend_at(0, nullptr), HALINE_INVALID_ARGUMENT, {"backend: ", "wanted"});
   backend.size = sizeof(backend) - 1;
   ExpectFailure(haline_backend_at(0, &backend), HALINE_INVALID_ARGUMENT, {"backend: ", "wanted"});

@@ -38,7 +38,7 @@ TEST(EnvironmentTest, Backend) {
   } else {
     const std::string found = "HALINE_BACKEND: \"" + name + "\" found";
     ExpectFailure(status, backend ? HALINE_UNSUPPORTED : HALINE_INVALID_ARGUMENT,
-                  {found, backend ? backend->reason : "x86-64, arm-neon wanted"});
+                  {found, backend ? backend->reason : "x86-64, arm-neon, cuda, opencl wanted"});
     EXPECT_EQ(y.values, std::vector<float>(100, -1.f));
     EXPECT_EQ(haline_current_backend(), nullptr);
   }

@@ -134,6 +134,10 @@ typedef struct haline_options {
  * shift    as scale, or null: zeros.
  * options  null: the defaults.
  *
+ * All tensors lie on one device, the CPU or a GPU (but for the lengths, which the host reads). Those of a GPU are
+ * worked on where they are, with the caller's queue; of OpenCL's, only whole memory objects, or parts of one that its
+ * device could make a sub-buffer of.
+ *
  * A constant plane (a plane of one element too) gives exactly shift, also where eps is 0. A NaN or an infinity makes
  * its own plane all NaN (0x7fc00000; 0x7e00, 0x7fc0, 0x7ff8...) and no other. Nothing is written when an argument is
  * refused. Runs on up to haline_num_threads() threads, small tensors on the calling one. */
@@ -164,7 +168,7 @@ HALINE_API haline_status haline_instance_norm_backward(const haline_tensor *x, c
                                                        const haline_options *options);
 
 /* The moments of each plane of x, a tile of something larger: the number of elements (of every plane), their mean and
- * M2, the sum of (x - mean)^2. mean and m2: float64 [N, C]. Of the options only the back end is used. */
+ * M2, the sum of (x - mean)^2. mean and m2: float64 [N, C]. Of the options only the back end and the queue are used. */
 HALINE_API haline_status haline_moments(const haline_tensor *x, int64_t *count, haline_tensor *mean, haline_tensor *m2,
                                         const haline_options *options);
 
@@ -193,6 +197,7 @@ typedef struct haline_backend {
   int32_t built;      /* 1: this library has it */
   int32_t runs_here;  /* 1: and this machine runs it */
   const char *reason; /* why it does not run here; "" where it does */
+  int32_t device;     /* HALINE_CPU, or the type of the devices whose tensors it is for */
 } haline_backend;
 
 HALINE_API int32_t haline_backend_count(void);

@@ -208,14 +208,14 @@ class InstanceNorm {
   std::vector<float> scale_, shift_, running_mean_, running_variance_;
 };
 
-// The names of the back ends that run here, best first.
+// The names of the back ends that run here, best first; those of GPUs aside.
 inline std::vector<std::string> backends() {
   std::vector<std::string> names;
   for (int32_t i = 0; i < haline_backend_count(); i++) {
     haline_backend backend = {};
     backend.size = sizeof(backend);
     Check(haline_backend_at(i, &backend));
-    if (backend.runs_here) names.emplace_back(backend.name);
+    if (backend.runs_here && backend.device == HALINE_CPU) names.emplace_back(backend.name);
   }
   return names;
 }

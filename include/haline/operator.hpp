@@ -28,6 +28,7 @@ struct Options {
   double momentum = 0.1;
   std::optional<TensorView> dresidual = {};
   bool frozen = false;
+  void *queue = nullptr;  // of device tensors
 };
 
 namespace internal {
@@ -67,6 +68,7 @@ inline haline_options COptions(const Options &from, Tensors *tensors) {
   to.momentum = from.momentum;
   to.dresidual = tensors->Get(from.dresidual);
   to.frozen = from.frozen;
+  to.queue = from.queue;
   return to;
 }
 

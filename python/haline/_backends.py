@@ -20,19 +20,21 @@ class BackendInfo(NamedTuple):
     """Whether this machine runs it, too."""
     reason: str
     """Why it does not run here; "" where it does."""
+    gpu: bool
+    """Whether it is a GPU's, to which arrays of the CPU are sent where it is named."""
     current: bool
     """Whether calls use it that name none."""
 
 
 def backends() -> list[str]:
-    """The names of the back ends that run here, best first.
+    """The names of the processor's back ends that run here, best first.
 
     >>> import haline
     >>> import numpy as np
     >>> haline.instance_norm(np.ones((1, 1, 4), np.float32), backend=haline.backends()[0]).tolist()
     [[[0.0, 0.0, 0.0, 0.0]]]
     """
-    return [info[0] for info in _haline.backends() if info[3]]
+    return [info[0] for info in _haline.backends() if info[3] and not info[5]]
 
 
 def backend_info() -> list[BackendInfo]:
@@ -40,7 +42,7 @@ def backend_info() -> list[BackendInfo]:
 
     >>> import haline
     >>> [info.name for info in haline.backend_info()]
-    ['x86-avx512', 'x86-avx2', 'x86-64', 'arm-neon']
+    ['x86-avx512', 'x86-avx2', 'x86-64', 'arm-neon', 'cuda', 'opencl']
     """
     current = _haline.current_backend()
     return [BackendInfo._make((*info, info[0] == current)) for info in _haline.backends()]

@@ -37,12 +37,13 @@ bool Contains(const std::string &text, const char *part) { return text.find(part
 
 }  // namespace
 
-std::vector<std::string> RunnableBackends() {
+std::vector<std::string> RunnableBackends(bool gpus) {
   std::vector<std::string> names;
   for (int32_t i = 0; i < haline_backend_count(); i++) {
     haline_backend backend = {};
     backend.size = sizeof(backend);
-    if (haline_backend_at(i, &backend) == HALINE_OK && backend.runs_here) names.emplace_back(backend.name);
+    if (haline_backend_at(i, &backend) != HALINE_OK || !backend.runs_here) continue;
+    if (gpus || backend.device == HALINE_CPU) names.emplace_back(backend.name);
   }
   return names;
 }

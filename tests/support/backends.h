@@ -18,8 +18,9 @@ namespace haline::test {
 // Distinct cases that each back end must see; every test program that uses this fixture defines it.
 extern const int kLeastCases;
 
-// The names of the back ends that run here, best first.
-std::vector<std::string> RunnableBackends();
+// The names of the back ends that run here, best first: the processor's, or with those of GPUs, to which tensors are
+// sent.
+std::vector<std::string> RunnableBackends(bool gpus = false);
 
 // Whether `target`, as haline_last_target gives it, can only be that of `backend`.
 bool IsTargetOf(const std::string &target, const std::string &backend);
@@ -44,6 +45,11 @@ inline std::string BackendName(const testing::TestParamInfo<std::string> &info) 
 // After the last test of a suite.
 #define HALINE_ON_EVERY_BACKEND(suite)                                                       \
   INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(::haline::test::RunnableBackends()), \
+                           ::haline::test::BackendName)
+
+// The same, and on GPUs.
+#define HALINE_ON_EVERY_BACKEND_AND_GPU(suite)                                                   \
+  INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(::haline::test::RunnableBackends(true)), \
                            ::haline::test::BackendName)
 
 }  // namespace haline::test

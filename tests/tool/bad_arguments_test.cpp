@@ -36,7 +36,7 @@ TEST_F(BadArgumentsTest, AreRefusedByName) {
       {{"--eps", "nan"}, "--eps: \"nan\" found"},
       {{"--eps", "inf"}, "--eps: \"inf\" found"},
       {{"--eps", "small"}, "--eps: \"small\" found"},
-      {{"--backend", "x87"}, "--backend: \"x87\" found, one of x86-avx512, x86-avx2, x86-64, arm-neon wanted"},
+      {{"--backend", "x87"}, "--backend: \"x87\" found, one of x86-avx512, x86-avx2, x86-64, arm-neon, cuda, opencl wanted"},
       {{"--threads", "0"}, "--threads: \"0\" found"},
       {{"--threads", "-1"}, "--threads: \"-1\" found"},
       {{"--threads", "1025"}, "--threads: \"1025\" found"},
