@@ -36,6 +36,8 @@ run_suite() {
   # All of it is built; the demo may have left some out. (The benchmarks are for the machine they run on.)
   local parts=(-DHALINE_BUILD_TESTS=ON)
   [[ $preset == cross-* ]] || parts+=(-DHALINE_BUILD_BENCHMARKS=ON)
+  # GPUs are the host's business, and the sanitizers know nothing of their drivers.
+  [[ $preset != release ]] || parts+=("-DHALINE_GPU=opencl;cuda")
   if ! { haline_configure "$preset" "${parts[@]}" && cmake --build "build/$preset"; }; then
     haline_say "$preset: does not build"
     failed=$((failed + 1)) status=1
