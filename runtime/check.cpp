@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "error.h"
-#include "gpu_api.h"
+#include "gpu.h"
 #include "tensor.h"
 
 #define HALINE_TRY(call) \
@@ -45,21 +45,7 @@ haline_status CheckLike(const Named &a, const haline_tensor &x, const Problem &p
 // x itself, and what it says of the problem.
 haline_status CheckX(const haline_tensor *x, const haline_tensor *lengths, Problem *problem) {
   int64_t count;
-  if (x && x->device.type != HALINE_CPU) {
-    const char *backend = GpuBackendOf(x->device.type);
-    if (!backend) {
-      return Fail(HALINE_UNSUPPORTED,
-                  "x: device type %d found, 1 (CPU) or one that this library was built for%s wanted", x->device.type,
-                  kGpuDeviceTypes);
-    }
-    FindGpuApi(backend)->Leave();  // the addresses of a call that was refused
-    if (problem->backend && std::strcmp(problem->backend, backend) != 0) {
-      return Fail(HALINE_INVALID_ARGUMENT, "backend: \"%s\" found, null or \"%s\" (where x is) wanted",
-                  problem->backend, backend);
-    }
-    problem->backend = backend;
-    problem->device = x->device;
-  }
+  if (x && x->device.type != HALINE_CPU) HALINE_TRY(ChooseGpu(*x, problem));
   HALINE_TRY(CheckTensor("x", x, &count, problem->device));
   HALINE_TRY(GetElement("x", *x, &problem->element));
   if (x->ndim < 2) return Fail(HALINE_INVALID_ARGUMENT, "x: rank %d found, 2 and up wanted: [N, C, *]", x->ndim);

@@ -204,6 +204,21 @@ class Sender {
 
 }  // namespace
 
+haline_status ChooseGpu(const haline_tensor &x, Problem *problem) {
+  const char *backend = GpuBackendOf(x.device.type);
+  if (!backend) {
+    return Fail(HALINE_UNSUPPORTED, "x: device type %d found, 1 (CPU)%s wanted", x.device.type, kGpuDeviceTypes);
+  }
+  if (problem->backend && std::strcmp(problem->backend, backend) != 0) {
+    return Fail(HALINE_INVALID_ARGUMENT, "backend: \"%s\" found, null or \"%s\" (where x is) wanted", problem->backend,
+                backend);
+  }
+  FindGpuApi(backend)->Leave();  // the addresses of a call that was refused
+  problem->backend = backend;
+  problem->device = x.device;
+  return HALINE_OK;
+}
+
 haline_status RunOnGpu(const Problem &problem, Pass pass, const GpuKernels &kernels) {
   GpuApi *const api = FindGpuApi(kernels.name);
   const bool own = problem.device.type == HALINE_CPU;

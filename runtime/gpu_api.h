@@ -48,7 +48,7 @@ class GpuApi {
 // none.
 GpuApi *FindGpuApi(const char *backend);
 const char *GpuBackendOf(int32_t device_type);
-extern const char *const kGpuDeviceTypes;  // those there are, for messages: ", 2 (CUDA), 4 (OpenCL)"
+extern const char *const kGpuDeviceTypes;  // those built in, for messages: ", 2 (CUDA), 4 (OpenCL)"
 
 GpuApi *OpenCl();
 GpuApi *Cuda();

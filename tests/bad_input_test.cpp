@@ -188,7 +188,8 @@ TEST_F(BadInputTest, OptionsOfNoKnownSize) {
 
 TEST_F(BadInputTest, Backend) {
   options_.backend = "x86-avx1024";
-  ExpectRefused(HALINE_INVALID_ARGUMENT, {"backend: \"x86-avx1024\" found", "x86-avx512", "x86-64", "arm-neon, cuda, opencl wanted"});
+  ExpectRefused(HALINE_INVALID_ARGUMENT,
+                {"backend: \"x86-avx1024\" found", "x86-avx512", "x86-64", "arm-neon, cuda, opencl wanted"});
   options_.backend = "";
   ExpectRefused(HALINE_INVALID_ARGUMENT, {"backend: \"\" found", "wanted"});
 }

@@ -70,6 +70,26 @@ TEST_F(NormalizeTest, TakesScaleShiftAndEps) {
   }
 }
 
+// Where there is one: the tensor is sent to it and comes back with the same bytes.
+TEST_F(NormalizeTest, SendsToAGpu) {
+  const Shape shape = {2, 3, 500};
+  const std::vector<float> x = Normals(3000, 5);
+  WriteFile(Path("x.npy"), Npy(shape, x));
+  int sent = 0;
+  for (const std::string backend : {"cuda", "opencl"}) {
+    const Outcome outcome = Tool({"normalize", "--backend", backend, "x.npy", "y.npy"});
+    if (outcome.code == 0) {
+      EXPECT_TRUE(ReadFile(Path("y.npy")) == Npy(shape, Normalized(shape, x))) << backend;
+      sent++;
+    } else {
+      EXPECT_EQ(outcome.code, 1);
+      EXPECT_NE(outcome.err.find("\"" + backend + "\" found, which does not run here"), std::string::npos)
+          << outcome.err;
+    }
+  }
+  if (sent == 0) GTEST_SKIP() << "no GPU's back end runs here";
+}
+
 TEST_F(NormalizeTest, PassesThroughPipesAndOntoItself) {
   const Shape shape = {1, 3, 500, 400};
   const std::vector<float> x = Normals(600000, 3);
