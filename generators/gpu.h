@@ -20,6 +20,7 @@ namespace haline {
 // (Products and quotients are intrinsics, strict_mul and strict_div, when the pass sees them.)
 //
 // - Every product passes through an exclusive or with `zero`, an argument that is always 0: nothing can fuse across it.
+// - Constants that float can't hold are given as bits: Halide 21's OpenCL has all others in float.
 // - Floats are divided in double and rounded, which is exact rounding too: double has more than twice the digits.
 class ExactArithmetic : public Halide::Internal::IRMutator {
  public:
@@ -28,12 +29,20 @@ class ExactArithmetic : public Halide::Internal::IRMutator {
  protected:
   using IRMutator::visit;
 
+  Halide::Expr visit(const Halide::Internal::FloatImm *op) override {
+    using namespace Halide;
+    if (op->type != Float(64) || static_cast<double>(static_cast<float>(op->value)) == op->value) return op;
+    return reinterpret<double>(Internal::UIntImm::make(UInt(64), Internal::reinterpret_bits<uint64_t>(op->value)));
+  }
+
   Halide::Expr visit(const Halide::Internal::Call *op) override {
     using namespace Halide;
     const Expr e = IRMutator::visit(op);
     const auto *call = e.as<Internal::Call>();
     if (!call) return e;
-    if (call->is_intrinsic(Internal::Call::strict_mul)) {
+    // (Nothing rounds in a change of sign. To guard that too would undo the guard of what it is done to.)
+    const auto minus = [&](int i) { return Internal::is_const(call->args[i], -1); };
+    if (call->is_intrinsic(Internal::Call::strict_mul) && !minus(0) && !minus(1)) {
       const Type bits = e.type().with_code(Type::UInt);
       return reinterpret(e.type(), reinterpret(bits, e) ^ cast(bits, zero_));
     }

@@ -143,7 +143,7 @@ TEST_P(DegenerateTest, EpsAtItsEnds) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND(DegenerateTest);
+HALINE_ON_EVERY_BACKEND_AND_GPU(DegenerateTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -221,7 +221,7 @@ TEST_P(StatisticsTest, ANanMakesItsChannelsRunningStatisticsNan) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND(StatisticsTest);
+HALINE_ON_EVERY_BACKEND_AND_GPU(StatisticsTest);
 
 }  // namespace
 }  // namespace haline::test
