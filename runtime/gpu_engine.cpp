@@ -168,10 +168,12 @@ void GpuEngine::FillRows(const Array &array, const Part &part) {
 }
 
 GpuView GpuEngine::PerPlaneView(const PerPlane &values) {
+  // By channel, there is a row of them without samples too.
+  const int64_t batch = values.n_stride == 0 ? std::max<int64_t>(1, problem_.batch) : problem_.batch;
   return {api_,
           AddressOf(values.data),
           HalideType(values.element),
-          {{problem_.channels, values.c_stride}, {problem_.batch, values.n_stride}},
+          {{problem_.channels, values.c_stride}, {batch, values.n_stride}},
           &outcome_};
 }
 

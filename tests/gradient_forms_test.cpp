@@ -226,7 +226,7 @@ TEST_P(GradientFormsTest, TheActivationSwitchesWhereItDidForward) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND(GradientFormsTest);
+HALINE_ON_EVERY_BACKEND_AND_GPU(GradientFormsTest);
 
 }  // namespace
 }  // namespace haline::test
