@@ -193,7 +193,7 @@ TEST_P(BackendApiTest, AForkedChildGoesOn) {
   haline_set_num_threads(0);
 }
 
-HALINE_ON_EVERY_BACKEND(BackendApiTest);
+HALINE_ON_EVERY_PROCESSOR(BackendApiTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -143,7 +143,7 @@ TEST_P(DegenerateTest, EpsAtItsEnds) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(DegenerateTest);
+HALINE_ON_EVERY_BACKEND(DegenerateTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -264,7 +264,7 @@ TEST_P(FormsTest, Lengths) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(FormsTest);
+HALINE_ON_EVERY_BACKEND(FormsTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -168,7 +168,7 @@ TEST_P(GradientBitsTest, SumsByChannelAreSumsOverSamples) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(GradientBitsTest);
+HALINE_ON_EVERY_BACKEND(GradientBitsTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -226,7 +226,7 @@ TEST_P(GradientFormsTest, TheActivationSwitchesWhereItDidForward) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(GradientFormsTest);
+HALINE_ON_EVERY_BACKEND(GradientFormsTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -198,7 +198,7 @@ TEST_P(GradientSpecialTest, NothingToDo) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(GradientSpecialTest);
+HALINE_ON_EVERY_BACKEND(GradientSpecialTest);
 
 }  // namespace
 }  // namespace haline::test

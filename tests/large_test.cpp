@@ -108,7 +108,7 @@ TEST_P(LargeTest, OnePlane) {
   EXPECT_EQ(wrong, 0);
 }
 
-HALINE_ON_EVERY_BACKEND(LargeTest);
+HALINE_ON_EVERY_PROCESSOR(LargeTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -222,7 +222,7 @@ TEST(MergeTest, IsAccurateOverManyTiles) {
   EXPECT_LE(std::fabs(merged.m2.Get(0) - exact.variance * 1001), 1e-8 * exact.variance * 1001);
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(MomentsTest);
+HALINE_ON_EVERY_BACKEND(MomentsTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -48,7 +48,7 @@ TEST_P(OnnxTest, Example) { CheckNode("test_instancenorm_example", 1e-5); }
 TEST_P(OnnxTest, Epsilon) { CheckNode("test_instancenorm_epsilon", 1e-2); }
 TEST_P(OnnxTest, SymbolicOverride) { CheckNode("test_operator_symbolic_override", 1e-9); }
 
-HALINE_ON_EVERY_BACKEND(OnnxTest);
+HALINE_ON_EVERY_PROCESSOR(OnnxTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -179,7 +179,7 @@ TEST_P(OperatorHashesTest, AreThoseOfEveryOtherMachine) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(OperatorHashesTest);
+HALINE_ON_EVERY_BACKEND(OperatorHashesTest);
 
 }  // namespace
 

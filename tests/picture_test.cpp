@@ -137,7 +137,7 @@ TEST_P(PictureTest, ActivationsOfAFirstLayer) {
   Check(c, 5e-7);
 }
 
-HALINE_ON_EVERY_BACKEND(PictureTest);
+HALINE_ON_EVERY_PROCESSOR(PictureTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -221,7 +221,7 @@ TEST_P(StatisticsTest, ANanMakesItsChannelsRunningStatisticsNan) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(StatisticsTest);
+HALINE_ON_EVERY_BACKEND(StatisticsTest);
 
 }  // namespace
 }  // namespace haline::test

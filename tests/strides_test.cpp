@@ -189,7 +189,7 @@ TEST_P(StridesTest, AtMostFourLoops) {
   EXPECT_EQ(strided.bytes(), before);
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(StridesTest);
+HALINE_ON_EVERY_BACKEND(StridesTest);
 
 }  // namespace
 }  // namespace haline::test

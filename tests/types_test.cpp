@@ -220,7 +220,7 @@ TEST_P(TypesTest, ScaleAndShiftInEitherType) {
   }
 }
 
-HALINE_ON_EVERY_BACKEND_AND_GPU(TypesTest);
+HALINE_ON_EVERY_BACKEND(TypesTest);
 
 }  // namespace
 }  // namespace haline::test

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ extern const int kLeastCases;
 // The names of the back ends that run here, best first: the processor's, or with those of GPUs, to which tensors are
 // sent.
 std::vector<std::string> RunnableBackends(bool gpus = false);
+
+// Those whose cases a program has to count: GPUs where it ran on one.
+std::vector<std::string> CountedBackends(const std::function<bool(const std::string &)> &ran);
 
 // Whether `target`, as haline_last_target gives it, can only be that of `backend`.
 bool IsTargetOf(const std::string &target, const std::string &backend);
@@ -42,14 +46,12 @@ inline std::string BackendName(const testing::TestParamInfo<std::string> &info) 
   return name;
 }
 
-// After the last test of a suite.
-#define HALINE_ON_EVERY_BACKEND(suite)                                                       \
-  INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(::haline::test::RunnableBackends()), \
-                           ::haline::test::BackendName)
-
-// The same, and on GPUs.
-#define HALINE_ON_EVERY_BACKEND_AND_GPU(suite)                                                   \
+// After the last test of a suite. On the processor's back ends and on those of GPUs; or on the former alone.
+#define HALINE_ON_EVERY_BACKEND(suite)                                                           \
   INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(::haline::test::RunnableBackends(true)), \
+                           ::haline::test::BackendName)
+#define HALINE_ON_EVERY_PROCESSOR(suite)                                                     \
+  INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(::haline::test::RunnableBackends()), \
                            ::haline::test::BackendName)
 
 }  // namespace haline::test

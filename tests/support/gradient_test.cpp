@@ -21,7 +21,7 @@ class Coverage : public testing::Environment {
  public:
   void TearDown() override {
     const bool all = testing::GTEST_FLAG(filter) == "*";
-    for (const std::string &backend : RunnableBackends()) {
+    for (const std::string &backend : CountedBackends([](const std::string &name) { return !Seen()[name].empty(); })) {
       const size_t count = Seen()[backend].size();
       std::printf("%s: %zu distinct backward cases\n", backend.c_str(), count);
       if (all && count < static_cast<size_t>(kLeastGradients)) {
