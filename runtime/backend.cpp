@@ -91,11 +91,15 @@ std::atomic<const KernelSet *> forced{nullptr};
 
 }  // namespace
 
-haline_status ChooseBackend(const char *name, const KernelSet **kernels) {
+haline_status ChooseBackend(const char *name, int preferred, const KernelSet **kernels) {
   if (name) return Lookup(name, "backend", kernels);
   if ((*kernels = forced.load(std::memory_order_acquire))) return HALINE_OK;
   static const Automatic automatic;
   if (*automatic.from_environment) return Lookup(automatic.from_environment, "HALINE_BACKEND", kernels);
+  if (preferred >= 0 && preferred < kBackendCount && !*WhyNot(kBackends[preferred])) {
+    *kernels = Built(kBackends[preferred].name);
+    return HALINE_OK;
+  }
   if (!automatic.kernels) return Fail(HALINE_UNSUPPORTED, "no back end of this library runs on this machine");
   *kernels = automatic.kernels;
   return HALINE_OK;
@@ -136,5 +140,5 @@ haline_status haline_set_backend(const char *name) {
 
 const char *haline_current_backend(void) {
   const KernelSet *kernels = nullptr;
-  return ChooseBackend(nullptr, &kernels) == HALINE_OK ? kernels->name : nullptr;
+  return ChooseBackend(nullptr, -1, &kernels) == HALINE_OK ? kernels->name : nullptr;
 }

@@ -9,16 +9,19 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-Plan MakePlan(const Problem &problem, int threads) {
+// What a task holds of a plane that is not split has room in its scratch memory.
+static_assert(kKnobTable[kSplitPlane].most <= kSlots / Part::kPad * kBlock);
+
+Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning) {
   Plan plan;
   const int64_t size = std::max<int64_t>(1, problem.size()), channels = problem.channels, planes = problem.planes();
   if (planes == 0) return plan;
-  plan.threads = planes <= kSerialElements / size ? 1 : threads;
-  plan.split = size > kSplitPlane || (planes < 2 * plan.threads && size >= 8 * kBlock);
+  plan.threads = planes <= tuning.serial_elements / size ? 1 : threads;
+  plan.split = size > tuning.split_plane || (planes < 2 * plan.threads && size >= 8 * kBlock);
   if (plan.split) return plan;
 
   // Planes of a task: what L2 holds, but four tasks a thread, so that a slow one does not hold up the rest.
-  const int64_t budget = std::max<int64_t>(1, kTaskElements / size);
+  const int64_t budget = std::max<int64_t>(1, tuning.task_elements / size);
   const int64_t share = std::max<int64_t>(1, planes / (4 * plan.threads));
   const int64_t task_planes = plan.threads == 1 ? budget : std::min(budget, share);
   const int64_t most_channels = kSlots / Blocks(size) / Part::kPad * Part::kPad;

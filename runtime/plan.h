@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "problem.h"
+#include "tuning.h"
 
 namespace haline {
 
@@ -15,11 +16,8 @@ constexpr int64_t kLarge = 512;               // planes of fewer elements: chunk
 constexpr int64_t kBlock = 16384;             // elements whose partial sums are kept apart
 constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
-// Part of the schedule.
-constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
-constexpr int64_t kTaskElements = 32768;    // read twice, written once: x and y of a task stay in a core's L2
-constexpr int64_t kSerialElements = 32768;  // fewer in all: waking a thread costs more than it saves
-constexpr int64_t kSplitPlane = 1 << 20;    // larger planes are worked on by all threads together
+// Part of the schedule, as is what tuning.h has.
+constexpr int64_t kSlots = 512;  // planes x blocks of a task, as many as its scratch memory has room for
 
 struct Plan {
   int threads = 1;
@@ -30,7 +28,7 @@ struct Plan {
   int64_t tasks = 0;
 };
 
-Plan MakePlan(const Problem &problem, int threads);
+Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning);
 
 constexpr int64_t Blocks(int64_t size) {
   // The tail chunk, which may reach over the border, belongs to the last block of whole chunks.
