@@ -8,6 +8,7 @@ using namespace Halide;
 class Apply : public Generator<Apply> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
+  GeneratorParam<int> unroll{"unroll", 1};  // schedule: vectors of a step
 
   Input<Buffer<void, 3>> x{"x"};                          // (s, c, n), s contiguous
   Input<Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n)
@@ -31,7 +32,13 @@ class Apply : public Generator<Apply> {
 
   void schedule() {
     // Guarded, not shifted inwards: y may be x, and nothing may be read twice.
-    y.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
+    const int vector = natural_vector_size(MathType(element));
+    if (unroll > 1) {
+      Var step("step");
+      y.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
+    } else {
+      y.vectorize(s, vector, TailStrategy::GuardWithIf);
+    }
     y.specialize(form == 0);
     y.specialize(form == 1);
   }

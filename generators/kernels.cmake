@@ -30,3 +30,9 @@ set(HALINE_KERNELS
     "wide_gradient_across|wide_gradient|S|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_along|wide_gradient|S|lanes=16|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
 )
+
+# Generator | the parameters of its schedule, with the values that may be worth a try, the default first: the default is
+# the hand schedule. scripts/tune.sh searches them, and generators/schedules/*.json has what it found.
+set(HALINE_SCHEDULES
+    "apply|unroll=1,2,4,8"
+)

@@ -44,6 +44,11 @@ class Work {
 
   double bytes() const;  // that a call must at least read and write
 
+  // For a copy of the same bytes: x and the result, as floats.
+  const float *from() const { return reinterpret_cast<const float *>(x_.memory.get()); }
+  float *to() const { return reinterpret_cast<float *>((IsBackward(form_) ? dx_ : y_).memory.get()); }
+  size_t floats() const { return x_.size / sizeof(float); }
+
  private:
   // Pages of its own, each written once.
   struct Array {
