@@ -1,6 +1,7 @@
 // y = act((x - h) * a + b + residual), with the numbers of a plane from coefficients_generator.cpp.
 #include "activation.h"
 #include "element.h"
+#include "estimates.h"
 
 namespace haline {
 using namespace Halide;
@@ -31,6 +32,7 @@ class Apply : public Generator<Apply> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     // Guarded, not shifted inwards: y may be x, and nothing may be read twice.
     const int vector = natural_vector_size(MathType(element));
     if (unroll > 1) {

@@ -6,6 +6,7 @@
 //
 // `fast` is 0 where these can't keep the promised accuracy: such a plane goes to the wide kernel.
 #include "element.h"
+#include "estimates.h"
 #include "statistics.h"
 
 namespace haline {
@@ -70,6 +71,7 @@ class Coefficients : public Generator<Coefficients> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     pivot.dim(0).set_min(0);
     sums.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);

@@ -1,5 +1,6 @@
 // dx = (g * A + d * B) + E, with the numbers of a plane from gradient_coefficients_generator.cpp; or g alone, the
 // gradient of the residual.
+#include "estimates.h"
 #include "gradient.h"
 
 namespace haline {
@@ -18,6 +19,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
     dx.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
     dx.specialize(form == 0);

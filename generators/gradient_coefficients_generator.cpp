@@ -6,6 +6,7 @@
 // as in Ioffe and Szegedy, "Batch Normalization", 2015, section 3, for one plane. With frozen statistics, which do not
 // depend on x, dx = scale * rstd * g.
 #include "element.h"
+#include "estimates.h"
 #include "statistics.h"
 
 namespace haline {
@@ -50,6 +51,7 @@ class GradientCoefficients : public Generator<GradientCoefficients> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     sums.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     sums.dim(2).set_min(0);

@@ -1,5 +1,6 @@
 // Sums of the gradient: sums(c, 0..2, block, n) = sum(g), sum(g * d), sum(d), block by block; g and d as in gradient.h,
 // the order as in statistics.h. Takes planes of at least `chunk` elements.
+#include "estimates.h"
 #include "gradient.h"
 
 namespace haline {
@@ -21,6 +22,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);

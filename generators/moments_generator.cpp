@@ -1,6 +1,7 @@
 // Moments of planes about a pivot: sums(c, 0..1, block, n) = sum(x - pivot), sum((x - pivot)^2), block by block.
 // The order of every sum is explained in statistics.h. Takes planes of at least `chunk` elements.
 #include "element.h"
+#include "estimates.h"
 #include "statistics.h"
 
 namespace haline {
@@ -25,6 +26,7 @@ class Moments : public Generator<Moments> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     x.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);

@@ -4,6 +4,7 @@
 //
 // Exactly the constant of a constant plane; unharmed by an offset. Takes planes of at least 64 elements.
 #include "element.h"
+#include "estimates.h"
 #include "statistics.h"
 
 namespace haline {
@@ -30,6 +31,7 @@ class Pivot : public Generator<Pivot> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     const int vector = natural_vector_size(MathType(element));
     samples.dim(0).set_bounds(0, kLanes);
     samples.dim(1).set_min(0);

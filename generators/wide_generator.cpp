@@ -5,6 +5,7 @@
 //
 // Serves the tiny planes (`lanes` = 1) and those that float sums can't do justice (`lanes` = 16): see wide.h.
 #include "activation.h"
+#include "estimates.h"
 #include "wide.h"
 
 namespace haline {
@@ -72,6 +73,7 @@ class Wide : public Generator<Wide> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this, lanes == 1);
     stats.dim(0).set_bounds(y.dim(1).min(), y.dim(1).extent());
     stats.dim(1).set_bounds(0, 3);
     stats.dim(2).set_bounds(y.dim(2).min(), y.dim(2).extent());

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "activation.h"
+#include "estimates.h"
 #include "wide.h"
 
 namespace haline {
@@ -84,6 +85,7 @@ class WideGradient : public Generator<WideGradient> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this, lanes == 1);
     sums.dim(0).set_bounds(dx.dim(1).min(), dx.dim(1).extent());
     sums.dim(1).set_bounds(0, 2);
     sums.dim(2).set_bounds(dx.dim(2).min(), dx.dim(2).extent());

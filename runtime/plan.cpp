@@ -10,7 +10,7 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 }  // namespace
 
 // What a task holds of a plane that is not split has room in its scratch memory.
-static_assert(kKnobTable[kSplitPlane].most <= kSlots / Part::kPad * kBlock);
+static_assert(kKnobTable[kSplitKnob].most <= kSlots / Part::kPad * kBlock);
 
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning) {
   Plan plan;

@@ -100,9 +100,9 @@ Tuning TuningOf(const Problem &problem) {
     if (wanted != Settings::kUnset) *value = wanted;
   };
   tuning.backend = static_cast<int>(at.backend.load(std::memory_order_relaxed));
-  set(kTaskElements, &tuning.task_elements);
-  set(kSerialElements, &tuning.serial_elements);
-  set(kSplitPlane, &tuning.split_plane);
+  set(kTaskKnob, &tuning.task_elements);
+  set(kSerialKnob, &tuning.serial_elements);
+  set(kSplitKnob, &tuning.split_plane);
   return tuning;
 }
 

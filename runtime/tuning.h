@@ -11,9 +11,9 @@ namespace haline {
 // What one call goes by.
 struct Tuning {
   int backend = -1;  // to prefer, an index of haline_backend_at, where the caller and the process name none
-  int64_t task_elements = kKnobTable[kTaskElements].otherwise;
-  int64_t serial_elements = kKnobTable[kSerialElements].otherwise;
-  int64_t split_plane = kKnobTable[kSplitPlane].otherwise;
+  int64_t task_elements = kKnobTable[kTaskKnob].otherwise;
+  int64_t serial_elements = kKnobTable[kSerialKnob].otherwise;
+  int64_t split_plane = kKnobTable[kSplitKnob].otherwise;
 };
 
 Tuning TuningOf(const Problem &problem);

@@ -116,7 +116,7 @@ TEST_F(TuningTest, WhatIsWrittenIsRead) {
 TEST_F(TuningTest, EveryCutAndEveryChangedByteIsSeen) {
   std::mt19937_64 random(2);
   Settings settings;
-  settings.classes[0][0][kCached].knobs[kTaskElements] = 4096;
+  settings.classes[0][0][kCached].knobs[kTaskKnob] = 4096;
   settings.classes[3][1][kTinyPlanes].backend = Index(RunnableBackends().back());
   const std::string text = Written(settings);
   ASSERT_EQ(Wrong(text), "");
@@ -168,7 +168,7 @@ TEST_F(TuningTest, WrongLinesAreNamed) {
 TEST_F(TuningTest, TheLibraryTellsWhatItTook) {
   EXPECT_STREQ(haline_current_tuning(), "none");
   Settings settings;
-  settings.classes[0][0][kCached].knobs[kTaskElements] = 4096;
+  settings.classes[0][0][kCached].knobs[kTaskKnob] = 4096;
   ASSERT_EQ(Use(Written(settings)), HALINE_OK) << haline_error_message();
   EXPECT_EQ(haline_current_tuning(), path_ + ": 1 settings");
 

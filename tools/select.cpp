@@ -64,9 +64,9 @@ Choices ChoicesFor(Regime regime, int threads) {
       choices[1 + knob].push_back(std::clamp(value, kKnobTable[knob].least, kKnobTable[knob].most));
     }
   };
-  if (regime != kHugePlanes) add(kTaskElements, {-3, -2, -1, 1, 2, 3});
-  if (regime != kHugePlanes && threads > 1) add(kSerialElements, {-2, -1, 1, 2});
-  if (regime == kInMemory || regime == kHugePlanes) add(kSplitPlane, {-3, -2, -1});
+  if (regime != kHugePlanes) add(kTaskKnob, {-3, -2, -1, 1, 2, 3});
+  if (regime != kHugePlanes && threads > 1) add(kSerialKnob, {-2, -1, 1, 2});
+  if (regime == kInMemory || regime == kHugePlanes) add(kSplitKnob, {-3, -2, -1});
   return choices;
 }
 

@@ -23,6 +23,8 @@ def _autoscheduled(
             # One shape, hardly timed: this is for the bytes, which come first.
             outcome = meter.measure([alone], ["2x3x100"], 0)[alone]
             how = f"wrong bytes: {outcome.differs}" if outcome.differs else ""
+            if "haline_compare: " in how:  # it came to no bytes
+                how = f"fails: {outcome.differs.removeprefix('haline_compare: ')}"
         except CompileError as error:
             how = f"does not compile: {error}"
         except subprocess.TimeoutExpired:
