@@ -57,16 +57,25 @@ const char *WhyNot(const Description &backend) {
   return Built(backend.name) ? "" : "not built into this library";
 }
 
+// The kernels of each back end that runs here, null of the others: found out once, as calls may name theirs each time.
+struct Runnable {
+  const KernelSet *kernels[kBackendCount];
+
+  Runnable() {
+    for (int i = 0; i < kBackendCount; i++) kernels[i] = *WhyNot(kBackends[i]) ? nullptr : Built(kBackends[i].name);
+  }
+};
+
 haline_status Lookup(const char *name, const char *who, const KernelSet **kernels) {
+  static const Runnable runnable;
   const Description *backend = Find(name);
   if (!backend) {
     return Fail(HALINE_INVALID_ARGUMENT, "%s: \"%s\" found, one of x86-avx512, x86-avx2, x86-64, arm-neon wanted", who,
                 name);
   }
-  const char *reason = WhyNot(*backend);
-  if (*reason) return Fail(HALINE_UNSUPPORTED, "%s: \"%s\" found, which does not run here: %s", who, name, reason);
-  *kernels = Built(name);
-  return HALINE_OK;
+  *kernels = runnable.kernels[backend - kBackends];
+  if (*kernels) return HALINE_OK;
+  return Fail(HALINE_UNSUPPORTED, "%s: \"%s\" found, which does not run here: %s", who, name, WhyNot(*backend));
 }
 
 // What no one forced: HALINE_BACKEND, or else the best. Worked out once; a wrong name in the variable is an error of
