@@ -86,8 +86,8 @@ run_python() {
 haline_say "format"
 rooms=(include generators runtime reference tools tests bench examples python)
 if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' \) -print0 |
-  xargs -0 clang-format --dry-run -Werror && ruff check python tests/python &&
-  ruff format --check python tests/python; then
+  xargs -0 clang-format --dry-run -Werror && ruff check python bench tests/python &&
+  ruff format --check python bench tests/python; then
   passed=$((passed + 1))
 else
   failed=$((failed + 1)) status=1
