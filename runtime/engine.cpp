@@ -9,6 +9,7 @@ void Outcome::Keep(haline_status status) {
   if (status == HALINE_OK || failed_.exchange(true)) return;
   status_ = status;
   std::strncpy(message_, ErrorMessage(), sizeof(message_) - 1);
+  message_[sizeof(message_) - 1] = '\0';
 }
 
 bool Window::Direct(const Array &array, const Part &part) {

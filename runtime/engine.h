@@ -28,7 +28,7 @@ class Outcome {
  private:
   std::atomic<bool> failed_{false};
   haline_status status_ = HALINE_OK;
-  char message_[1024] = "";
+  char message_[1024];  // of a failure
 };
 
 struct Free {

@@ -16,13 +16,13 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning) {
   Plan plan;
   const int64_t size = std::max<int64_t>(1, problem.size()), channels = problem.channels, planes = problem.planes();
   if (planes == 0) return plan;
-  plan.threads = planes <= tuning.serial_elements / size ? 1 : threads;
+  plan.threads = static_cast<int>(std::clamp<int64_t>(planes * size / (tuning.serial_elements / 2), 1, threads));
   plan.split = size > tuning.split_plane || (planes < 2 * plan.threads && size >= 8 * kBlock);
   if (plan.split) return plan;
 
   // Planes of a task: what L2 holds, but four tasks a thread, so that a slow one does not hold up the rest.
   const int64_t budget = std::max<int64_t>(1, tuning.task_elements / size);
-  const int64_t share = std::max<int64_t>(1, planes / (4 * plan.threads));
+  const int64_t share = std::max({int64_t{1}, planes / (4 * plan.threads), tuning.least_task / size});
   const int64_t task_planes = plan.threads == 1 ? budget : std::min(budget, share);
   const int64_t most_channels = kSlots / Blocks(size) / Part::kPad * Part::kPad;
   plan.task_channels = std::min({channels, task_planes, most_channels});

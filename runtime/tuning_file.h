@@ -31,10 +31,11 @@ struct Knob {
   const char *name;
   int64_t otherwise, least, most;
 };
-enum KnobIndex { kTaskKnob, kSerialKnob, kSplitKnob, kKnobs };
+enum KnobIndex { kTaskKnob, kLeastTaskKnob, kSerialKnob, kSplitKnob, kKnobs };
 constexpr Knob kKnobTable[kKnobs] = {
     {"task_elements", 32768, 64, 1 << 24},       // of a task: x and y of it, read twice, stay in a core's L2
-    {"serial_elements", 32768, 0, 1 << 24},      // fewer in all: waking a thread costs more than it saves
+    {"least_task", 8192, 1, 1 << 20},            // elements: smaller tasks cost more to hand out than they even out
+    {"serial_elements", 32768, 2, 1 << 24},      // fewer in all: a thread costs more than it saves; each has half of it
     {"split_plane", 1 << 20, 1 << 17, 1 << 20},  // larger planes are worked on by all threads together
 };
 
