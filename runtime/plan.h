@@ -16,6 +16,7 @@ constexpr int64_t kBlock = 16384;             // elements whose partial sums are
 constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
 // Part of the schedule.
+constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
 constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
 constexpr int64_t kTaskElements = 32768;    // read twice, written once: x and y of a task stay in a core's L2
 constexpr int64_t kSerialElements = 32768;  // fewer in all: waking a thread costs more than it saves
