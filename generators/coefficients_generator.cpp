@@ -15,6 +15,7 @@ using namespace Halide;
 class Coefficients : public Generator<Coefficients> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
+  GeneratorParam<int> vector{"vector", 0};  // schedule: planes of a vector, up to 8; 0: a register of doubles
 
   // Scratch memory, c padded to a multiple of 8.
   Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
@@ -78,7 +79,7 @@ class Coefficients : public Generator<Coefficients> {
     sums.dim(2).set_min(0);
     coefficients.dim(0).set_min(0);
     coefficients.dim(1).set_bounds(0, 7);
-    ScheduleColumns(coefficients, 7, columns, total, block, natural_vector_size<double>());
+    ScheduleColumns(coefficients, 7, columns, total, block, vector > 0 ? int(vector) : natural_vector_size<double>());
   }
 
  private:

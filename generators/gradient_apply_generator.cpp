@@ -8,6 +8,7 @@ using namespace Halide;
 
 class GradientApply : public GradientGenerator<GradientApply> {
  public:
+  GeneratorParam<int> unroll{"unroll", 1};        // schedule: vectors of a step
   Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
   GeneratorOutput<Volume> dx{"dx"};               // as x; may be x, dy or residual. form = 2: g instead
 
@@ -21,7 +22,13 @@ class GradientApply : public GradientGenerator<GradientApply> {
   void schedule() {
     if (using_autoscheduler()) return Estimate(*this);
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
-    dx.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
+    const int vector = natural_vector_size(MathType(element));
+    if (unroll > 1) {
+      Var step("step");
+      dx.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
+    } else {
+      dx.vectorize(s, vector, TailStrategy::GuardWithIf);
+    }
     dx.specialize(form == 0);
     dx.specialize(form == 1);
   }

@@ -9,6 +9,7 @@ using namespace Halide;
 class GradientSums : public GradientGenerator<GradientSums> {
  public:
   GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
+  GeneratorParam<int> unroll{"unroll", 1};  // schedule: chunks of a step
 
   GeneratorOutput<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
 
@@ -26,7 +27,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
     for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
-    block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)));
+    block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)), unroll);
     block_sums->Specialize(form == 0);
   }
 

@@ -34,5 +34,11 @@ set(HALINE_KERNELS
 # Generator | the parameters of its schedule, with the values that may be worth a try, the default first: the default is
 # the hand schedule. scripts/tune.sh searches them, and generators/schedules/*.json has what it found.
 set(HALINE_SCHEDULES
+    "pivot|unroll=1,2,4,8"
+    "moments|unroll=1,2,4"
+    "coefficients|vector=0,2,4,8"
     "apply|unroll=1,2,4,8"
+    "gradient_sums|unroll=1,2"
+    "gradient_coefficients|vector=0,2,4,8"
+    "gradient_apply|unroll=1,2,4"
 )

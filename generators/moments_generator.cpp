@@ -11,6 +11,7 @@ class Moments : public Generator<Moments> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
+  GeneratorParam<int> unroll{"unroll", 1};  // schedule: chunks of a step
 
   Input<Buffer<void, 3>> x{"x"};            // (s, c, n), s contiguous
   Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
@@ -30,7 +31,7 @@ class Moments : public Generator<Moments> {
     x.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
-    block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)));
+    block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)), unroll);
   }
 
  private:

@@ -13,6 +13,7 @@ using namespace Halide;
 class Pivot : public Generator<Pivot> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
+  GeneratorParam<int> unroll{"unroll", 1};  // schedule: runs of a step
 
   Input<Buffer<void, 4>> samples{"samples"};  // (u = 0..15, run, c, n), u contiguous; sample (0, 0) is x0
   Output<Buffer<double, 2>> pivot{"pivot"};   // (c, n)
@@ -38,6 +39,7 @@ class Pivot : public Generator<Pivot> {
     pivot.dim(0).set_min(0);
     runs.compute_at(pivot, c).bound(u, 0, kLanes).vectorize(u, vector).unroll(u);
     runs.update().vectorize(u, vector).unroll(u);
+    if (unroll > 1) runs.update().unroll(runs.rvars()[0], unroll);
     tree->Schedule(LoopLevel(pivot, c));
   }
 

@@ -115,10 +115,11 @@ class BlockSums {
     return tree_->Total({b, c, n});
   }
 
-  // Vectors along the lanes; all of it inside the loop `at`.
-  void Schedule(const Halide::LoopLevel &at, int vector) {
+  // Vectors along the lanes, `unroll` chunks a step; all of it inside the loop `at`.
+  void Schedule(const Halide::LoopLevel &at, int vector, int unroll = 1) {
     lanes_.compute_at(at).bound(u_, 0, kLanes).vectorize(u_, vector).unroll(u_);
     lanes_.update(0).reorder(u_, k_[0]).vectorize(u_, vector).unroll(u_);
+    if (unroll > 1) lanes_.update(0).unroll(k_[0], unroll);
     lanes_.update(1).reorder(u_, tail_[0]).vectorize(u_, vector).unroll(u_);
     tree_->Schedule(at);
   }

@@ -26,7 +26,8 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning) {
   const int64_t task_planes = plan.threads == 1 ? budget : std::min(budget, share);
   const int64_t most_channels = kSlots / Blocks(size) / Part::kPad * Part::kPad;
   plan.task_channels = std::min({channels, task_planes, most_channels});
-  if (plan.task_channels > Part::kPad) plan.task_channels = CeilDiv(plan.task_channels, Part::kPad) * Part::kPad;
+  const int64_t whole = size < kTiny ? kGroup : Part::kPad;
+  if (plan.task_channels > whole) plan.task_channels = CeilDiv(plan.task_channels, whole) * whole;
   plan.task_channels = std::min({plan.task_channels, channels, most_channels});
   plan.task_batch = 1;
   if (plan.task_channels == channels && !problem.lengths) {

@@ -17,6 +17,7 @@ constexpr int64_t kBlock = 16384;             // elements whose partial sums are
 constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
 // Part of the schedule, as is what tuning.h has.
+constexpr int64_t kGroup = 16;   // tiny planes are worked on in groups: the widest vector of any back end
 constexpr int64_t kSlots = 512;  // planes x blocks of a task, as many as its scratch memory has room for
 
 struct Plan {
