@@ -11,21 +11,32 @@ class GradientApply : public GradientGenerator<GradientApply> {
   GeneratorOutput<Volume> dx{"dx"};               // as x; may be x, dy or residual. form = 2: g instead
 
   void generate() {
+    Round();
     const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
+    numbers(c, n) = Tuple(coefficient(0), coefficient(1), coefficient(2));
     const Expr g = G(s);
-    const Expr full = (g * coefficient(0) + D(s) * coefficient(1)) + coefficient(2);
+    const Expr full = (g * numbers(c, n)[0] + D(s) * numbers(c, n)[1]) + numbers(c, n)[2];
     dx(s, c, n) = Store(select(form == 2, OneNan(g), full), element, get_target());
   }
 
   void schedule() {
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
-    dx.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
+    const int vector = natural_vector_size(MathType(element));
+    if (layout == Layout::kPlanes) {
+      dx.vectorize(s, vector, TailStrategy::GuardWithIf);
+    } else {
+      SetInputLayouts();
+      SetLayout(dx, layout);
+      dx.reorder(c, s, n).vectorize(c, vector, TailStrategy::Predicate);
+      for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
+    }
     dx.specialize(form == 0);
     dx.specialize(form == 1);
   }
 
  private:
   Var s{"s"};
+  Func numbers{"numbers"};
 };
 
 }  // namespace haline

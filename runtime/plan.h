@@ -21,9 +21,18 @@ constexpr int64_t kTaskElements = 32768;    // read twice, written once: x and y
 constexpr int64_t kSerialElements = 32768;  // fewer in all: waking a thread costs more than it saves
 constexpr int64_t kSplitPlane = 1 << 20;    // larger planes are worked on by all threads together
 
+constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
+constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth treating as channels-last
+constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
+
+// What the problem's tensors have in common. kPlanes: the elements of a plane lie side by side, or are copied. kLast:
+// the channels of an element do (channels-last), and a plane's elements have one stride.
+enum class Layout { kPlanes, kLast };
+
 struct Plan {
   int threads = 1;
-  bool split = false;         // plane by plane, all threads on one
+  Layout layout = Layout::kPlanes;
+  bool split = false;         // plane by plane (kLast: sample by sample), all threads on one
   int64_t task_channels = 0;  // else a task is task_batch x task_channels planes
   int64_t task_batch = 0;
   int64_t channel_tasks = 0;
@@ -31,6 +40,9 @@ struct Plan {
 };
 
 Plan MakePlan(const Problem &problem, int threads);
+Layout CommonLayout(const Problem &problem);
+// Completes the plan of a problem of that layout.
+void PlanLast(const Problem &problem, Plan *plan);
 
 constexpr int64_t Blocks(int64_t size) {
   // The tail chunk, which may reach over the border, belongs to the last block of whole chunks.
