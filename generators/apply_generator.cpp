@@ -41,7 +41,7 @@ class Apply : public Generator<Apply> {
     } else {
       for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
       SetLayout(y, layout);
-      y.reorder(c, s, n).vectorize(c, vector, TailStrategy::Predicate);
+      ElementsAcross(y, vector);
       StageAcross(rounded, LoopLevel(y, n), kMostChannels, vector);
     }
     y.specialize(form == 0);

@@ -27,7 +27,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
     } else {
       SetInputLayouts();
       SetLayout(dx, layout);
-      dx.reorder(c, s, n).vectorize(c, vector, TailStrategy::Predicate);
+      ElementsAcross(dx, vector);
       for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
     }
     dx.specialize(form == 0);

@@ -28,6 +28,18 @@ void SetLayout(F &f, Layout layout, int s = 0, int c = 1) {
   f.dim(c).set_stride(1);
 }
 
+// The schedule of a result (s, c, n) made element by element: vectors across channels, some elements with the same
+// numbers in registers at a time, rows more or less as they lie in memory.
+inline void ElementsAcross(Halide::Func f, int vector) {
+  const Halide::Var s = f.args()[0], c = f.args()[1], n = f.args()[2];
+  Halide::Var so("so"), si("si"), co("co"), ci("ci");
+  f.split(s, so, si, 8, Halide::TailStrategy::GuardWithIf)
+      .split(c, co, ci, vector, Halide::TailStrategy::Predicate)
+      .reorder(ci, si, co, so, n)
+      .vectorize(ci)
+      .never_partition(so);
+}
+
 // Numbers (c, n) of up to `channels` planes, made once for the loop `at` instead of at every element.
 inline void StageAcross(Halide::Func f, const Halide::LoopLevel &at, int channels, int vector) {
   const Halide::Var c = f.args()[0];

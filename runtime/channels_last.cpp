@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "engine.h"
+#include "stream.h"
 
 namespace haline {
 namespace {
@@ -18,6 +19,14 @@ bool IsLast(const Array &array, const Problem &problem) {
 }
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+int64_t Bytes(const Problem &problem) {
+  int64_t arrays = 0;
+  for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
+    arrays += array->data != nullptr;
+  }
+  return arrays * problem.planes() * problem.size() * Size(problem.element);
+}
 
 // The columns of coefficients_generator.cpp and of gradient_coefficients_generator.cpp.
 constexpr int64_t kForwardColumns = 7, kGradientColumns = 6;
@@ -46,23 +55,20 @@ Layout CommonLayout(const Problem &problem) {
   return Layout::kLast;
 }
 
-// Whole samples where L2 holds them, else as many channels as it holds, whole cache lines of them; where that is too
-// little to be read at a time, all threads together on sample after sample.
+// A task is some whole samples. All threads together work on one where there are few. (Some channels of a sample would
+// rarely stay in L2 where the whole does not: with a power of two of channels they share the same few sets.)
 void PlanLast(const Problem &problem, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
-  const int64_t most_channels = kSlots / Blocks(size) / Part::kPad * Part::kPad;
-  int64_t fit = kLastElements / size;
-  if (plan->threads > 1) fit = std::min(fit, CeilDiv(problem.planes(), 4 * plan->threads));
-  fit = std::max(fit, kMostSummed);
-  plan->split = fit * size > kLastElements && channels * size > kLastElements;
-  plan->task_channels = std::min({channels, kSlots});
-  if (plan->split) return;
-  if (fit < channels) plan->task_channels = std::min(plan->task_channels, fit / kMostSummed * kMostSummed);
+  plan->stream = kStreams && Bytes(problem) > kLastStream;
+  plan->task_channels = std::min(channels, kSlots);
   plan->task_batch = 1;
+  plan->split = problem.batch < 2 * plan->threads && (plan->threads > 1 || channels * size > kLastElements);
+  if (plan->split) return;
   if (plan->task_channels == channels && !problem.lengths) {
-    const int64_t padded = CeilDiv(channels, Part::kPad) * Part::kPad;
+    const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
+    const int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
     plan->task_batch =
-        std::clamp<int64_t>(fit / channels, 1, std::max<int64_t>(1, std::min(problem.batch, most_channels / padded)));
+        std::clamp<int64_t>(kTaskElements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
   }
   plan->channel_tasks = CeilDiv(channels, plan->task_channels);
   plan->tasks = plan->channel_tasks * CeilDiv(problem.batch, plan->task_batch);
@@ -80,16 +86,58 @@ void Engine::ForSummed(const Part &part, bool parallel, const F &f) {
   });
 }
 
-// Calls f(first element, elements) for ranges of elements, from the end backwards: the end is what the caches hold.
+// Calls f(first element, elements, result) for ranges of elements that make up a part, where `result` is the view of
+// them in `to` that f is to write; `from` are the arrays that it reads.
 template <typename F>
-void Engine::ForElements(const Part &part, bool parallel, const F &f) {
-  if (!parallel) return f(0, part.size);
+void Engine::ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f) {
+  const auto step = [&](int64_t first, int64_t count) {
+    // (Rows side by side: what lies between others must stay.)
+    if (plan_.stream && to.loops[0].stride == part.channels) return Stream(part, first, count, to, from, !parallel, f);
+    View result = Elements(to, part, first, count);
+    f(part, first, count, result);
+  };
+  if (!parallel) return step(0, part.size);
+  // From the end backwards: the end is what the caches hold.
   const int64_t most = std::max<int64_t>(1, kTaskElements / part.channels);
   const int64_t ranges = CeilDiv(part.size, most);
   For(parallel, ranges, [&](int64_t i) {
     const int64_t first = (ranges - 1 - i) * most;
-    f(first, std::min(most, part.size - first));
+    step(first, std::min(most, part.size - first));
   });
+}
+
+// The same with results that go past the caches, tile by tile. The next tile, and where `ahead` is true the inputs of
+// the next part, are fetched meanwhile.
+template <typename F>
+void Engine::Stream(const Part &part, int64_t first, int64_t count, const Array &to, const Inputs &from, bool ahead,
+                    const F &f) {
+  const int64_t row = part.channels * Size(to.element);
+  const int64_t most = std::clamp<int64_t>(kLastTile / row, 1, count);
+  alignas(kLine) char memory[kSlots * sizeof(double) + kLastTile];
+  const int64_t next = part.n + part.batch;
+  Fetches fetches;
+  if (ahead && next < problem_.batch) {
+    for (const Array *array : from) {
+      fetches.part[fetches.parts++] = Ahead(array->plane(next, part.c), part.batch * part.size * row);
+    }
+  }
+  for (int64_t n = 0; n < part.batch && !outcome_.failed(); n++) {
+    const Part sample{part.n + n, 1, part.c, part.channels, part.size};
+    for (int64_t at = first; at < first + count; at += most) {
+      const int64_t elements = std::min(most, first + count - at);
+      View result(memory, to.element, {{elements, part.channels}, {part.channels, 1}, {1, 0}});
+      f(sample, at, elements, result);
+      fetches.tiles = 0;
+      for (const Array *array : from) {
+        const char *const end = array->plane(sample.n, sample.c) + (first + count) * row;
+        const char *const begin = array->plane(sample.n, sample.c) + (at + elements) * row;
+        fetches.tile[fetches.tiles++] = Ahead(begin, std::min<int64_t>(end - begin, most * row));
+      }
+      char *const out = to.plane(sample.n, sample.c) + at * row;
+      StreamOut(out, memory, elements * row, &fetches);
+    }
+  }
+  StreamFence();
 }
 
 void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double *sums) {
@@ -109,10 +157,11 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
 }
 
 void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row) {
-  ForElements(part, parallel, [&](int64_t first, int64_t count) {
-    View x = Elements(problem_.x, part, first, count), r = Elements(residual(), part, first, count),
-         y = Elements(problem_.y, part, first, count);
-    View in = Columns(coefficients, part, part.channels, kForwardColumns, row);
+  Inputs inputs(problem_.x);
+  if (has_residual()) inputs.Add(problem_.residual);
+  ForElements(part, parallel, problem_.y, inputs, [&](const Part &p, int64_t first, int64_t count, View &y) {
+    View x = Elements(problem_.x, p, first, count), r = Elements(residual(), p, first, count);
+    View in = Columns(coefficients + (p.n - part.n) * kForwardColumns * row, p, p.channels, kForwardColumns, row);
     Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
   });
 }
@@ -133,12 +182,16 @@ void Engine::GradientSumsLast(const Part &part, bool parallel, const double *mea
 
 void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to, int form, const double *means,
                                const double *coefficients, const double *gradients, int64_t row) {
-  ForElements(part, parallel, [&](int64_t first, int64_t count) {
-    View x = Elements(problem_.x, part, first, count), dy = Elements(problem_.dy, part, first, count),
-         r = Elements(residual(), part, first, count), out = Elements(to, part, first, count);
-    View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
-    View gradient = Columns(gradients, part, part.channels, kGradientColumns, row);
-    View mean(means, {{part.channels, 1}, {part.batch, row}});
+  Inputs inputs(problem_.dy);
+  if (form != 2 || problem_.slope != 1) inputs.Add(problem_.x);
+  if (has_residual() && problem_.slope != 1) inputs.Add(problem_.residual);
+  ForElements(part, parallel, to, inputs, [&](const Part &p, int64_t first, int64_t count, View &out) {
+    const int64_t n = p.n - part.n;
+    View x = Elements(problem_.x, p, first, count), dy = Elements(problem_.dy, p, first, count),
+         r = Elements(residual(), p, first, count);
+    View forward = Columns(coefficients + n * kForwardColumns * row, p, p.channels, kForwardColumns, row);
+    View gradient = Columns(gradients + n * kGradientColumns * row, p, p.channels, kGradientColumns, row);
+    View mean(means + n * row, {{p.channels, 1}, {p.batch, row}});
     Call("gradient_apply", kernels_.gradient_apply_last, x, dy, r, forward, mean, has_residual(), problem_.slope, form,
          gradient, out);
   });

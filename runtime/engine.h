@@ -67,6 +67,19 @@ class Window {
   Memory<char> copy_;
 };
 
+// Up to three arrays that a kernel reads.
+class Inputs {
+ public:
+  explicit Inputs(const Array &first) { Add(first); }
+  void Add(const Array &array) { arrays_[count_++] = &array; }
+  const Array *const *begin() const { return arrays_; }
+  const Array *const *end() const { return arrays_ + count_; }
+
+ private:
+  const Array *arrays_[3];
+  int count_ = 0;
+};
+
 class Engine {
  public:
   Engine(const Problem &problem, const Plan &plan, const KernelSet &kernels)
@@ -207,7 +220,10 @@ class Engine {
   template <typename F>
   void ForSummed(const Part &part, bool parallel, const F &f);
   template <typename F>
-  void ForElements(const Part &part, bool parallel, const F &f);
+  void ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f);
+  template <typename F>
+  void Stream(const Part &part, int64_t first, int64_t count, const Array &to, const Inputs &from, bool ahead,
+              const F &f);
 
   int form() const { return problem_.residual.data || problem_.given ? 2 : problem_.slope != 1 ? 1 : 0; }
   const Array &residual() const { return problem_.residual.data ? problem_.residual : problem_.x; }

@@ -25,6 +25,9 @@ constexpr int64_t kMostSummed = 64;        // channels that a channels-last kern
 constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth treating as channels-last
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
+constexpr int64_t kLastStream = 32 << 20;   // bytes: larger channels-last problems are written past the caches
+constexpr int64_t kLastTile = 8192;         // bytes of a result that are made in L1 and then written past the caches
+
 // What the problem's tensors have in common. kPlanes: the elements of a plane lie side by side, or are copied. kLast:
 // the channels of an element do (channels-last), and a plane's elements have one stride.
 enum class Layout { kPlanes, kLast };
@@ -32,6 +35,7 @@ enum class Layout { kPlanes, kLast };
 struct Plan {
   int threads = 1;
   Layout layout = Layout::kPlanes;
+  bool stream = false;        // kLast: results go past the caches
   bool split = false;         // plane by plane (kLast: sample by sample), all threads on one
   int64_t task_channels = 0;  // else a task is task_batch x task_channels planes
   int64_t task_batch = 0;
