@@ -13,9 +13,11 @@ class GradientApply : public GradientGenerator<GradientApply> {
   GeneratorOutput<Volume> dx{"dx"};               // as x; may be x, dy or residual. form = 2: g instead
 
   void generate() {
+    Round();
     const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
+    numbers(c, n) = Tuple(coefficient(0), coefficient(1), coefficient(2));
     const Expr g = G(s);
-    const Expr full = (g * coefficient(0) + D(s) * coefficient(1)) + coefficient(2);
+    const Expr full = (g * numbers(c, n)[0] + D(s) * numbers(c, n)[1]) + numbers(c, n)[2];
     dx(s, c, n) = Store(select(form == 2, OneNan(g), full), element, get_target());
   }
 
@@ -23,7 +25,12 @@ class GradientApply : public GradientGenerator<GradientApply> {
     if (using_autoscheduler()) return Estimate(*this);
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
     const int vector = natural_vector_size(MathType(element));
-    if (unroll > 1) {
+    if (layout == Layout::kLast) {
+      SetInputLayouts();
+      SetLayout(dx, layout);
+      ElementsAcross(dx, vector);
+      for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
+    } else if (unroll > 1) {
       Var step("step");
       dx.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
     } else {
@@ -35,6 +42,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
 
  private:
   Var s{"s"};
+  Func numbers{"numbers"};
 };
 
 }  // namespace haline

@@ -14,6 +14,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
   GeneratorOutput<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
 
   void generate() {
+    Round();
     const auto terms = [this](const Expr &s) {
       const Expr g = G(s), d = D(s);
       return Exprs{g, g * d, d};
@@ -26,8 +27,16 @@ class GradientSums : public GradientGenerator<GradientSums> {
     if (using_autoscheduler()) return Estimate(*this);
     for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
-    sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
-    block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)), unroll);
+    const int vector = natural_vector_size(MathType(element));
+    if (layout == Layout::kPlanes) {
+      sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
+      block_sums->Schedule(LoopLevel(sums, b), vector, unroll);
+    } else {
+      SetInputLayouts();
+      sums.bound(which, 0, 3).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
+      StageAcross(rounded, LoopLevel(sums, n), kMostSummed, vector);
+      block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
+    }
     block_sums->Specialize(form == 0);
   }
 

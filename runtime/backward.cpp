@@ -68,16 +68,7 @@ class BackwardEngine : public Engine {
     if (!sums) return;
     if (active()) ForwardCoefficients(part, parallel, means, rstds, sums, coefficients);
 
-    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
-    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
-      const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
-                   r = Read(residual(), part, first, elements);
-      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
-      View mean = PerPlanes(means, part, part.channels);
-      View out = Sums(sums, part, part.channels, 3, block, count);
-      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
-           x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
-    });
+    SumUp(part, parallel, means, coefficients, sums);
     View in = Sums(sums, part, row, 3, 0, blocks);
     View mean = PerPlanes(means, part, row), rstd = PerPlanes(rstds, part, row);
     View out = Columns(gradients, part, row, kColumns, row);
@@ -96,17 +87,28 @@ class BackwardEngine : public Engine {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && fast(n, c);
     }
     if (all_fast) return Apply(part, parallel, means, coefficients, gradients, row);
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) {
-        const Part plane{part.n + n, 1, part.c + c, 1, part.size};
-        if (fast(n, c)) {
-          Apply(plane, parallel, means + n * row + c, coefficients + n * kForwardColumns * row + c,
+    ForRuns(
+        part, fast,
+        [&](const Part &run, int64_t n, int64_t c) {
+          Apply(run, parallel, means + n * row + c, coefficients + n * kForwardColumns * row + c,
                 gradients + n * kColumns * row + c, row);
-        } else {
-          Wide(plane, means + n * row + c, rstds + n * row + c, row);
-        }
-      }
-    }
+        },
+        [&](const Part &plane, int64_t n, int64_t c) { Wide(plane, means + n * row + c, rstds + n * row + c, row); });
+  }
+
+  void SumUp(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums) {
+    if (plan_.layout == Layout::kLast) return GradientSumsLast(part, parallel, means, coefficients, sums);
+    const int64_t row = part.padded();
+    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
+    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
+      const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
+                   r = Read(residual(), part, first, elements);
+      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
+      View mean = PerPlanes(means, part, part.channels);
+      View out = Sums(sums, part, part.channels, 3, block, count);
+      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
+           x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
+    });
   }
 
   bool Direct(const Part &part, std::initializer_list<const Array *> arrays) const {
@@ -158,6 +160,9 @@ class BackwardEngine : public Engine {
 
   void Elementwise(const Part &part, bool parallel, const Array &to, int form, const double *means,
                    const double *coefficients, const double *gradients, int64_t row) {
+    if (plan_.layout == Layout::kLast) {
+      return GradientApplyLast(part, parallel, to, form, means, coefficients, gradients, row);
+    }
     const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
     ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
       const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),

@@ -81,16 +81,12 @@ class ForwardEngine : public Engine {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && column(n, c, kFast) != 0;
     }
     if (all_fast || problem_.given) return Apply(part, parallel, coefficients, row);
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) {
-        const Part plane{part.n + n, 1, part.c + c, 1, part.size};
-        if (column(n, c, kFast) != 0) {
-          Apply(plane, parallel, coefficients + n * kColumns * row + c, row);
-        } else {
-          Wide(plane);
-        }
-      }
-    }
+    ForRuns(
+        part, [&](int64_t n, int64_t c) { return column(n, c, kFast) != 0; },
+        [&](const Part &run, int64_t n, int64_t c) {
+          Apply(run, parallel, coefficients + n * kColumns * row + c, row);
+        },
+        [&](const Part &plane, int64_t, int64_t) { Wide(plane); });
   }
 
   double GivenVariance(int64_t n, int64_t c) const {
@@ -102,6 +98,7 @@ class ForwardEngine : public Engine {
   // From the end backwards where the blocks are worked on one by one: the end is what the caches hold.
   void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row) {
     if (!problem_.y.data) return;
+    if (plan_.layout == Layout::kLast) return ApplyLast(part, parallel, coefficients, row);
     const bool direct = Window::Direct(problem_.Valid(problem_.x, part.n), part) &&
                         Window::Direct(problem_.Valid(problem_.y, part.n), part) &&
                         Window::Direct(problem_.Valid(residual(), part.n), part);

@@ -17,6 +17,9 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning) {
   const int64_t size = std::max<int64_t>(1, problem.size()), channels = problem.channels, planes = problem.planes();
   if (planes == 0) return plan;
   plan.threads = static_cast<int>(std::clamp<int64_t>(planes * size / (tuning.serial_elements / 2), 1, threads));
+  plan.task_elements = tuning.task_elements;
+  plan.layout = CommonLayout(problem);
+  if (plan.layout == Layout::kLast) return PlanLast(problem, &plan), plan;
   plan.split = size > tuning.split_plane || (planes < 2 * plan.threads && size >= 8 * kBlock);
   if (plan.split) return plan;
 

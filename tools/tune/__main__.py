@@ -89,7 +89,7 @@ def main(words: list[str]) -> int:
     a = _arguments(words)
     backend = a.backend or _best_backend(a.build)
     build = Build.read(a.build)
-    kernels = build.choose(backend.replace("-", "_"), _ELEMENTS[a.dtype], a.form)
+    kernels = build.choose(backend.replace("-", "_"), _ELEMENTS[a.dtype], a.form, a.layout)
     shapes = _shapes(a.build, a.shapes)
     workload = Workload(backend, a.dtype, a.form, a.layout, a.threads, a.under)
     variants = Variants(build, a.build.parent / "tune" / "variants", a.halide / "lib64")

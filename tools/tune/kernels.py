@@ -32,7 +32,7 @@ class Kernel:
         size = 1
         for extent in shape.split("x")[2:]:
             size *= int(extent)
-        least, most = _SIZES.get(self.kernel.rsplit("_", 1)[-1], _ANY_FLOAT)
+        least, most = _SIZES.get(self.kernel.removesuffix("_last").rsplit("_", 1)[-1], _ANY_FLOAT)
         return least <= size <= most
 
     def is_of(self, form: str) -> bool:
@@ -70,7 +70,7 @@ class Build:
         ]
         return cls(folder, root["compiler"], root["halide"], spaces, kernels)
 
-    def choose(self, backend: str, element: str, form: str) -> list[Kernel]:
+    def choose(self, backend: str, element: str, form: str, layout: str = "channels-first") -> list[Kernel]:
         """The kernels of a call."""
         # (Kernels that float16 and float32 share are listed under f32.)
         elements = [element] if element in ("f32", "f64") else [element, "f32"]
@@ -82,10 +82,14 @@ class Build:
         if not chosen:
             known = sorted({kernel.backend for kernel in self.kernels})
             raise SystemExit(f"--backend: {backend} found, one of {', '.join(known)} wanted")
-        return list(chosen.values())
+        # Channels-last tensors have some kernels of their own.
+        last = {name for name in chosen if name.endswith("_last")}
+        unused = {name.removesuffix("_last") for name in last} if layout == "channels-last" else last
+        return [kernel for name, kernel in chosen.items() if name not in unused]
 
     def space(self, kernel: Kernel) -> dict[str, list[str]]:
-        return self.spaces.get(kernel.generator, {})
+        # (The schedules for channels-last have no parameters yet.)
+        return {} if "layout=last" in kernel.params else self.spaces.get(kernel.generator, {})
 
     def default(self, kernel: Kernel) -> Params:
         """The hand schedule."""
