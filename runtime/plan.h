@@ -19,10 +19,9 @@ constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
 constexpr int64_t kTaskElements = 32768;    // read twice, written once: x and y of a task stay in a core's L2
 constexpr int64_t kSerialElements = 32768;  // fewer in all: a thread costs more than it saves; each has half of it
-constexpr int64_t kLeastTask = 8192;        // smaller tasks cost more to hand out than they even out
 constexpr int64_t kSplitPlane = 1 << 20;    // larger planes are worked on by all threads together
 
-struct Plan {
+struct alignas(64) Plan {
   int threads = 1;
   bool split = false;         // plane by plane, all threads on one
   int64_t task_channels = 0;  // else a task is task_batch x task_channels planes
