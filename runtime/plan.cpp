@@ -19,8 +19,11 @@ Plan MakePlan(const Problem &problem, int threads) {
 
   // Planes of a task: what L2 holds, but the same number of tasks for each thread. (A task costs half a microsecond.)
   const int64_t budget = std::max<int64_t>(1, kTaskElements / size);
-  const int64_t share = CeilDiv(planes, CeilDiv(CeilDiv(planes, budget), plan.threads) * plan.threads);
-  const int64_t task_planes = plan.threads == 1 ? budget : std::min(budget, share);
+  int64_t task_planes = budget;
+  if (plan.threads > 1) {
+    const int64_t tasks = CeilDiv(CeilDiv(planes, budget), plan.threads) * plan.threads;
+    task_planes = CeilDiv(planes, tasks);
+  }
   const int64_t most_channels = kSlots / Blocks(size) / Part::kPad * Part::kPad;
   plan.task_channels = std::min({channels, task_planes, most_channels});
   if (plan.task_channels > Part::kPad) plan.task_channels = CeilDiv(plan.task_channels, Part::kPad) * Part::kPad;
