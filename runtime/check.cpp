@@ -55,18 +55,24 @@ haline_status CheckX(Operand *operand, Operand *of_lengths, Problem *problem) {
   return ToArray("x", *x, lengths != nullptr, &problem->x);
 }
 
-// The caller's options as this version has them: what an older header did not know is at its default.
-haline_status GetOptions(const haline_options *given, haline_options *options, Problem *problem) {
-  *options = HALINE_OPTIONS_INIT;
+// The caller's options as this version has them: `given` itself, or, in `room`, with the defaults of what an older
+// header did not know.
+haline_status GetOptions(const haline_options *given, haline_options *room, const haline_options **options,
+                         Problem *problem) {
+  *options = given;
+  if (!given || given->size < sizeof(*given)) {
+    *room = HALINE_OPTIONS_INIT;
+    *options = room;
+  }
   if (given) {
     constexpr size_t kFirst = offsetof(haline_options, activation);  // the size of the struct's first version
     if (given->size < kFirst) {
       return Fail(HALINE_INVALID_ARGUMENT, "options: size %zu found, at least %zu wanted: use HALINE_OPTIONS_INIT",
                   given->size, kFirst);
     }
-    std::memcpy(options, given, given->size < sizeof(*options) ? given->size : sizeof(*options));
+    if (*options == room) std::memcpy(room, given, given->size);
   }
-  const haline_options &o = *options;
+  const haline_options &o = **options;
   if (!(o.eps >= 0) || std::isinf(o.eps)) {
     return Fail(HALINE_INVALID_ARGUMENT, "eps: %g found, a finite number of 0 and up wanted", o.eps);
   }
@@ -105,8 +111,9 @@ haline_status GetOptions(const haline_options *given, haline_options *options, P
 
 haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, const haline_tensor *shift,
                            const haline_tensor *y, const haline_options *options, Problem *problem) {
-  haline_options o;
-  HALINE_TRY(GetOptions(options, &o, problem));
+  haline_options room;
+  HALINE_TRY(GetOptions(options, &room, &options, problem));
+  const haline_options &o = *options;
   Operand in{"x", x}, lengths{"lengths", o.lengths}, out{"y", y}, residual{"residual", o.residual};
   HALINE_TRY(CheckX(&in, &lengths, problem));
   HALINE_TRY(CheckLike(&out, *x, *problem, &problem->y));
@@ -148,8 +155,9 @@ haline_status CheckBackward(const haline_tensor *x, const haline_tensor *dy, con
                             const haline_tensor *shift, const haline_tensor *mean, const haline_tensor *rstd,
                             const haline_tensor *dx, const haline_tensor *dscale, const haline_tensor *dshift,
                             const haline_options *options, Problem *problem) {
-  haline_options o;
-  HALINE_TRY(GetOptions(options, &o, problem));
+  haline_options room;
+  HALINE_TRY(GetOptions(options, &room, &options, problem));
+  const haline_options &o = *options;
   Operand in{"x", x}, lengths{"lengths", o.lengths}, gradient{"dy", dy}, residual{"residual", o.residual};
   Operand result{"dx", dx}, dresidual{"dresidual", o.dresidual};
   HALINE_TRY(CheckX(&in, &lengths, problem));
@@ -176,8 +184,8 @@ haline_status CheckBackward(const haline_tensor *x, const haline_tensor *dy, con
 
 haline_status CheckMoments(const haline_tensor *x, const haline_tensor *mean, const haline_tensor *m2,
                            const haline_options *options, Problem *problem) {
-  haline_options o;
-  HALINE_TRY(GetOptions(options, &o, problem));
+  haline_options room;
+  HALINE_TRY(GetOptions(options, &room, &options, problem));
   Operand in{"x", x}, no_lengths{"lengths", nullptr}, means{"mean", mean}, m2s{"m2", m2};
   HALINE_TRY(CheckX(&in, &no_lengths, problem));
   for (Operand *a : {&means, &m2s}) {

@@ -80,7 +80,7 @@ class Inputs {
   int count_ = 0;
 };
 
-class Engine {
+class alignas(64) Engine {
  public:
   Engine(const Problem &problem, const Plan &plan, const KernelSet &kernels)
       : problem_(problem), plan_(plan), kernels_(kernels.elements[static_cast<int>(problem.element)]) {}
@@ -134,7 +134,7 @@ class Engine {
 
   template <typename F>
   void For(bool parallel, int64_t count, const F &f) {
-    const auto step = [&](int64_t i) {
+    alignas(64) const auto step = [&](int64_t i) {
       if (!outcome_.failed()) f(i);
     };
     if (parallel) {

@@ -23,10 +23,13 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning) {
   plan.split = size > tuning.split_plane || (planes < 2 * plan.threads && size >= 8 * kBlock);
   if (plan.split) return plan;
 
-  // Planes of a task: what L2 holds, but four tasks a thread, so that a slow one does not hold up the rest.
+  // Planes of a task: what L2 holds, but the same number of tasks for each thread. (A task costs half a microsecond.)
   const int64_t budget = std::max<int64_t>(1, tuning.task_elements / size);
-  const int64_t share = std::max({int64_t{1}, planes / (4 * plan.threads), tuning.least_task / size});
-  const int64_t task_planes = plan.threads == 1 ? budget : std::min(budget, share);
+  int64_t task_planes = budget;
+  if (plan.threads > 1) {
+    const int64_t tasks = CeilDiv(CeilDiv(planes, budget), plan.threads) * plan.threads;
+    task_planes = CeilDiv(planes, tasks);
+  }
   const int64_t most_channels = kSlots / Blocks(size) / Part::kPad * Part::kPad;
   plan.task_channels = std::min({channels, task_planes, most_channels});
   const int64_t whole = size < kTiny ? kGroup : Part::kPad;

@@ -31,7 +31,7 @@ constexpr int64_t kLastTile = 8192;        // bytes of a result that are made in
 // the channels of an element do (channels-last), and a plane's elements have one stride.
 enum class Layout { kPlanes, kLast };
 
-struct Plan {
+struct alignas(64) Plan {
   int threads = 1;
   Layout layout = Layout::kPlanes;
   bool stream = false;        // kLast: results go past the caches

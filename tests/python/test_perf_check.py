@@ -252,6 +252,27 @@ def test_bad_words_are_explained(words, capsys):
     assert words[0].split("=")[0].lstrip("-") in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("status", [0, 1])
+def test_builds_follow_one_recipe_or_say_why_not(tmp_path, monkeypatch, status):
+    fake = tmp_path / "bin" / "cmake"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\necho "$@"\nexit {status}\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
+    monkeypatch.setenv("Halide_DIR", "/halide/cmake/Halide")
+    log = tmp_path / "logs" / "build.log"
+    if status:
+        with pytest.raises(trees.TreeError, match=r"does not build.*\n-S source -B build") as failed:
+            trees.build(tmp_path, pathlib.Path("source"), pathlib.Path("build"), log)
+        assert str(log) in str(failed.value)
+    else:
+        assert trees.build(tmp_path, pathlib.Path("source"), pathlib.Path("build"), log) == pathlib.Path("build")
+        configure, make = log.read_text().splitlines()
+        assert "-DHalideHelpers_DIR=/halide/cmake/HalideHelpers" in configure
+        assert "-DCMAKE_BUILD_TYPE=Release" in configure
+        assert make == "--build build --target haline_bench haline_call_bench"
+
+
 def test_the_base_is_where_the_branch_left_main(tmp_path):
     def git(*words):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", tmp_path, *words], check=True,
