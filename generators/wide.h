@@ -111,11 +111,13 @@ class Turn {
   static constexpr int kSide = 4;
 
   Turn(const std::string &name, Halide::Var s, Halide::Var c, Halide::Var n)
-      : rows(name + "_rows"), turned(name + "_turned"), s_(s), c_(c), n_(n) {}
+      : rows(name + "_rows"), turned(name + "_turned"), tile(name + "_tile"), s_(s), c_(c), n_(n) {}
 
-  void In(const Halide::Func &from) {
+  // `value` makes a double of a stored element: once for all that is done with it.
+  void In(const Halide::Func &from, const std::function<Halide::Expr(Halide::Expr)> &value) {
     rows(s_, c_, n_) = Bits(from(s_, c_, n_));
     turned(c_, s_, n_) = reinterpret(from.type(), rows(s_, c_, n_));
+    tile(c_, s_, n_) = value(turned(c_, s_, n_));
   }
   // The result, (s, c, n), of what turned is.
   Halide::Expr Out() {
@@ -125,13 +127,14 @@ class Turn {
 
   void ScheduleIn(const Halide::LoopLevel &at, int vector, const std::function<Halide::Expr(int size)> &dense) {
     using namespace Halide;
-    turned.compute_at(at).bound_storage(s_, kTiny).bound_storage(n_, 1).bound_extent(c_, vector);
+    tile.compute_at(at).store_in(MemoryType::Stack).bound_extent(c_, vector);
     const auto blocks = [&](Stage stage, int side) {
-      stage.split(s_, so_, s_, side, TailStrategy::ShiftInwards).reorder(c_, s_, so_, n_).vectorize(c_).vectorize(s_);
+      stage.split(s_, so_, s_, side, TailStrategy::ShiftInwards).reorder(c_, s_, so_, n_).vectorize(c_).unroll(s_);
     };
-    for (int size = 1; size <= kSide; size++) blocks(turned.specialize(dense(size)), size);
-    blocks(turned, kSide);
-    rows.compute_at(turned, so_).bound_extent(c_, vector).vectorize(s_);
+    for (int size = 1; size <= kSide; size++) blocks(tile.specialize(dense(size)), size);
+    blocks(tile, kSide);
+    turned.compute_at(tile, so_).bound_extent(c_, vector).vectorize(c_).vectorize(s_);
+    rows.compute_at(tile, so_).bound_extent(c_, vector).vectorize(s_);
     for (int size = 1; size <= kSide; size++) rows.specialize(dense(size)).vectorize(c_);
     rows.unroll(c_);
   }
@@ -141,7 +144,7 @@ class Turn {
     rows.compute_at(so).bound_extent(c_, vector).vectorize(s_).vectorize(c_);
   }
 
-  Halide::Func rows, turned;
+  Halide::Func rows, turned, tile;
 
  private:
   const Halide::Var s_, c_, n_, so_{"so"};
@@ -195,7 +198,11 @@ struct WideSchedule {
     for (PlaneSum *sum : sums) funcs.push_back(sum->sum);
     for (Halide::Func f : funcs) {
       f.compute_at(result, co).bound_extent(c, vector).vectorize(c);
-      if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c);
+      if (!f.has_update_definition()) continue;
+      const Halide::RVar r = f.rvars(0)[0];
+      f.update().reorder(c, r).vectorize(c);
+      for (int size = 1; size <= kSide; size++) f.update().specialize(plain && to.dim(0).extent() == size).unroll(r);
+      f.update().specialize(plain);
     }
   }
 

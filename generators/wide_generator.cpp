@@ -33,9 +33,9 @@ class Wide : public Generator<Wide> {
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(c, n)); };
 
-    x_turn.In(x);
-    residual_turn.In(residual);
-    const auto raw = [&](const Expr &i) { return load(x_turn.turned(c, i, n)); };
+    x_turn.In(x, load);
+    residual_turn.In(residual, load);
+    const auto raw = [&](const Expr &i) { return x_turn.tile(c, i, n); };
     Expr factor = cast<double>(1);
     if (rescaled) {
       plane_scale = std::make_unique<PlaneScale>(raw, size, c, n, eps);
@@ -65,7 +65,7 @@ class Wide : public Generator<Wide> {
                          var / factor / factor, rstd * factor);
 
     const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
-    const Expr z = select(has_residual, norm + load(residual_turn.turned(c, s, n)), norm);
+    const Expr z = select(has_residual, norm + residual_turn.tile(c, s, n), norm);
     result_turn.turned(c, s, n) =
         Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
     y(s, c, n) = result_turn.Out();

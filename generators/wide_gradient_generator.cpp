@@ -33,22 +33,20 @@ class WideGradient : public Generator<WideGradient> {
     const Expr size = x.dim(0).extent();
     const Expr count = cast<double>(size);
     const auto of_plane = [&](auto &f) { return cast<double>(f(c, n)); };
-    const auto load = [this](Turn &from, const Expr &i) {
-      return cast<double>(Load(from.turned(c, i, n), element, get_target()));
-    };
-    for (auto &[turn, input] :
-         {std::pair(&x_turn, &x), std::pair(&dy_turn, &dy), std::pair(&residual_turn, &residual)}) {
-      turn->In(*input);
-    }
+    const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
+    const Expr given = of_plane(mean);
+    x_turn.In(x, [&](const Expr &v) { return rescaled ? load(v) : load(v) - given; });
+    dy_turn.In(dy, load);
+    residual_turn.In(residual, load);
 
     Expr factor = cast<double>(1);
     if (rescaled) {
-      plane_scale = std::make_unique<PlaneScale>([&](const Expr &i) { return load(x_turn, i); }, size, c, n);
+      plane_scale = std::make_unique<PlaneScale>([&](const Expr &i) { return x_turn.tile(c, i, n); }, size, c, n);
       factor = plane_scale->factor;
     }
-    const Expr given = of_plane(mean);
     const auto d = [&](const Expr &i) {
-      return rescaled ? load(x_turn, i) * factor - given * factor : load(x_turn, i) - given;
+      const Expr e = x_turn.tile(c, i, n);
+      return rescaled ? e * factor - given * factor : e;
     };
     const bool compensated = rescaled && lanes > 1;
     offsets = std::make_unique<PlaneSum>(
@@ -59,8 +57,8 @@ class WideGradient : public Generator<WideGradient> {
     const auto xhat = [&](const Expr &i) { return (d(i) - normal(c, n)[0]) * normal(c, n)[1]; };
     const auto g = [&](const Expr &i) {
       const Expr norm = xhat(i) * normal(c, n)[2] + normal(c, n)[3];
-      const Expr z = select(has_residual, norm + load(residual_turn, i), norm);
-      const Expr gradient = load(dy_turn, i);
+      const Expr z = select(has_residual, norm + residual_turn.tile(c, i, n), norm);
+      const Expr gradient = dy_turn.tile(c, i, n);
       return select(slope == 1, gradient, ActivateGradient(z, slope, gradient));
     };
     totals = std::make_unique<PlaneSum>(
