@@ -14,15 +14,16 @@ class Wide : public Generator<Wide> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
+  GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), s contiguous; lanes = 16: at least 16 elements
+  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
   Input<Buffer<void, 2>> scale{"scale"};        // (c, n)
   Input<Buffer<void, 2>> shift{"shift"};        // (c, n)
   Input<bool> has_residual{"has_residual"};
   Input<double> slope{"slope"};  // of the activation below 0; 1: none
   Input<double> eps{"eps"};
-  Output<Buffer<void, 3>> y{"y"};            // (s, c, n), s contiguous; may be x or residual
+  Output<Buffer<void, 3>> y{"y"};            // as x; may be x or residual
   Output<Buffer<double, 3>> stats{"stats"};  // (c, {mean, var, rstd}, n); c and its extent are those of y
 
   void generate() {
@@ -31,7 +32,9 @@ class Wide : public Generator<Wide> {
     const Expr count = cast<double>(size);
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     // Planes past the last one, in the last vector, repeat it.
-    const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
+    const auto padded = [this](const Expr &index, const Expr &last) {
+      return layout == Layout::kLast ? index : min(likely(index), last);
+    };
     const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
 
     staged(c, s, n) = x(s, padded(c, x.dim(1).max()), n);
@@ -80,10 +83,14 @@ class Wide : public Generator<Wide> {
     residual.dim(0).set_min(0);
     y.dim(0).set_min(0);
     y.dim(1).set_min(0);
+    for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
+    SetLayout(y, layout);
     WideSchedule schedule{y, stats, {staged}, {mean, normal}, {offsets.get(), squares.get()}, has_residual,
                           s, c,     n,        which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
-    if (lanes == 1) {
+    if (layout == Layout::kLast) {
+      schedule.AcrossChannels(natural_vector_size<float>());
+    } else if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
     } else {
       schedule.AlongPlane(natural_vector_size<double>());

@@ -12,8 +12,9 @@ class WideGradient : public Generator<WideGradient> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
+  GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), s contiguous; lanes = 16: at least 16 elements
+  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> dy{"dy"};              // as x
   Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
   Input<Buffer<void, 2>> scale{"scale"};        // (c, n)
@@ -31,7 +32,9 @@ class WideGradient : public Generator<WideGradient> {
     const bool rescaled = element == Element::kF64;
     const Expr size = x.dim(0).extent();
     const Expr count = cast<double>(size);
-    const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
+    const auto padded = [this](const Expr &index, const Expr &last) {
+      return layout == Layout::kLast ? index : min(likely(index), last);
+    };
     const auto of_plane = [&](auto &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
     const auto stage = [&](Func &f, Input<Buffer<void, 3>> &from) {
       f(c, s, n) = from(s, padded(c, from.dim(1).max()), n);
@@ -90,10 +93,14 @@ class WideGradient : public Generator<WideGradient> {
     sums.bound(which, 0, 2);
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     for (int i : {0, 1}) dx.dim(i).set_min(0);
+    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) SetLayout(*f, layout);
+    SetLayout(dx, layout);
     WideSchedule schedule{
         dx, sums, {staged, staged_dy}, {normal, means}, {offsets.get(), totals.get()}, has_residual, s, c, n, which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
-    if (lanes == 1) {
+    if (layout == Layout::kLast) {
+      schedule.AcrossChannels(natural_vector_size<float>());
+    } else if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
     } else {
       schedule.AlongPlane(natural_vector_size<double>());

@@ -9,12 +9,12 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-Plan MakePlan(const Problem &problem, int threads) {
+Plan MakePlan(const Problem &problem, int threads, bool last) {
   Plan plan;
   const int64_t size = std::max<int64_t>(1, problem.size()), channels = problem.channels, planes = problem.planes();
   if (planes == 0) return plan;
   plan.threads = planes <= kSerialElements / size ? 1 : threads;
-  plan.layout = CommonLayout(problem);
+  if (last) plan.layout = CommonLayout(problem);
   if (plan.layout == Layout::kLast) return PlanLast(problem, &plan), plan;
   plan.split = size > kSplitPlane || (planes < 2 * plan.threads && size >= 8 * kBlock);
   if (plan.split) return plan;

@@ -22,11 +22,12 @@ constexpr int64_t kSerialElements = 32768;  // fewer in all: waking a thread cos
 constexpr int64_t kSplitPlane = 1 << 20;    // larger planes are worked on by all threads together
 
 constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
+constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
 constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth treating as channels-last
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
-constexpr int64_t kLastStream = 32 << 20;   // bytes: larger channels-last problems are written past the caches
-constexpr int64_t kLastTile = 8192;         // bytes of a result that are made in L1 and then written past the caches
+constexpr int64_t kLastStream = 32 << 20;  // bytes: larger channels-last problems are written past the caches
+constexpr int64_t kLastTile = 8192;        // bytes of a result that are made in L1 and then written past the caches
 
 // What the problem's tensors have in common. kPlanes: the elements of a plane lie side by side, or are copied. kLast:
 // the channels of an element do (channels-last), and a plane's elements have one stride.
@@ -43,7 +44,8 @@ struct Plan {
   int64_t tasks = 0;
 };
 
-Plan MakePlan(const Problem &problem, int threads);
+// `last`: whether there are kernels for channels-last tensors.
+Plan MakePlan(const Problem &problem, int threads, bool last);
 Layout CommonLayout(const Problem &problem);
 // Completes the plan of a problem of that layout.
 void PlanLast(const Problem &problem, Plan *plan);
