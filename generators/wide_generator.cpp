@@ -70,7 +70,8 @@ class Wide : public Generator<Wide> {
     const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
     staged_residual(c, s, n) = residual(s, padded(c, residual.dim(1).max()), n);
     const Expr z = select(has_residual, norm + load(staged_residual(c, s, n)), norm);
-    y(s, c, n) = Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
+    made(c, s, n) = Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
+    y(s, c, n) = made(c, s, n);
     stats(c, which, n) = OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]}));
   }
 
@@ -89,7 +90,10 @@ class Wide : public Generator<Wide> {
                           s, c,     n,        which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (layout == Layout::kLast) {
-      schedule.AcrossChannels(natural_vector_size<float>());
+      const int vector = natural_vector_size<float>();
+      schedule.AcrossChannels(vector);
+      made.compute_at(y, Var("co")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
+      made.specialize(!has_residual && slope == 1);
     } else if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
     } else {
@@ -102,7 +106,7 @@ class Wide : public Generator<Wide> {
   Type ResultType() const { return element == Element::kF32 ? Float(32) : Float(64); }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
-  Func staged{"staged"}, staged_residual{"staged_residual"}, mean{"mean"}, normal{"normal"};
+  Func made{"made"}, staged{"staged"}, staged_residual{"staged_residual"}, mean{"mean"}, normal{"normal"};
   std::unique_ptr<PlaneScale> plane_scale;
   std::unique_ptr<PlaneSum> offsets, squares;
 };
