@@ -206,6 +206,21 @@ struct WideSchedule {
     }
   }
 
+  // Vectors across the channels of channels-last tensors, which are read as they lie; whole vectors of them alone.
+  void AcrossChannels(int vector) {
+    using Halide::TailStrategy;
+    Halide::Var co("co"), ci("ci");
+    result.split(c, co, ci, vector, TailStrategy::RoundUp).reorder(ci, s, co, n).vectorize(ci);
+    numbers.split(c, co, ci, vector, TailStrategy::RoundUp).reorder(ci, which, co, n).vectorize(ci).unroll(which);
+    numbers.compute_with(result, co);
+    std::vector<Halide::Func> funcs = per_plane;
+    for (PlaneSum *sum : sums) funcs.push_back(sum->sum);
+    for (Halide::Func f : funcs) {
+      f.compute_at(result, co).bound_extent(c, vector).vectorize(c);
+      if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c);
+    }
+  }
+
   void AlongPlane(int vector) {
     result.vectorize(s, vector, Halide::TailStrategy::GuardWithIf);
     numbers.reorder(which, c, n);

@@ -15,15 +15,16 @@ class Wide : public Generator<Wide> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
+  GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), s contiguous; lanes = 16: at least 16 elements
+  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
   Input<Buffer<void, 2>> scale{"scale"};        // (c, n)
   Input<Buffer<void, 2>> shift{"shift"};        // (c, n)
   Input<bool> has_residual{"has_residual"};
   Input<double> slope{"slope"};  // of the activation below 0; 1: none
   Input<double> eps{"eps"};
-  Output<Buffer<void, 3>> y{"y"};            // (s, c, n), s contiguous; may be x or residual
+  Output<Buffer<void, 3>> y{"y"};            // as x; may be x or residual
   Output<Buffer<double, 3>> stats{"stats"};  // (c, {mean, var, rstd}, n); c and its extent are those of y
 
   void generate() {
@@ -81,6 +82,8 @@ class Wide : public Generator<Wide> {
     for (Input<Buffer<void, 3>> *f : {&x, &residual}) f->dim(0).set_bounds(0, y.dim(0).extent());
     y.dim(0).set_min(0);
     y.dim(1).set_min(0);
+    for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
+    SetLayout(y, layout);
     WideSchedule schedule{y,
                           stats,
                           {{&x_turn, x}, {&residual_turn, residual}},
@@ -94,7 +97,13 @@ class Wide : public Generator<Wide> {
                           n,
                           which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
-    if (lanes == 1) {
+    if (layout == Layout::kLast) {
+      const int vector = natural_vector_size<float>();
+      schedule.AcrossChannels(vector);
+      Func &made = result_turn.turned;
+      made.compute_at(y, Var("co")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
+      made.specialize(!has_residual && slope == 1);
+    } else if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
     } else {
       schedule.AlongPlane(natural_vector_size<double>());

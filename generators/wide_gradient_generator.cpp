@@ -13,8 +13,9 @@ class WideGradient : public Generator<WideGradient> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
+  GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), s contiguous; lanes = 16: at least 16 elements
+  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> dy{"dy"};              // as x
   Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
   Input<Buffer<void, 2>> scale{"scale"};        // (c, n)
@@ -91,6 +92,8 @@ class WideGradient : public Generator<WideGradient> {
     sums.bound(which, 0, 2);
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_bounds(0, dx.dim(0).extent());
     for (int i : {0, 1}) dx.dim(i).set_min(0);
+    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) SetLayout(*f, layout);
+    SetLayout(dx, layout);
     WideSchedule schedule{dx,
                           sums,
                           {{&x_turn, x}, {&dy_turn, dy}, {&residual_turn, residual}},
@@ -104,7 +107,9 @@ class WideGradient : public Generator<WideGradient> {
                           n,
                           which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
-    if (lanes == 1) {
+    if (layout == Layout::kLast) {
+      schedule.AcrossChannels(natural_vector_size<float>());
+    } else if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
     } else {
       schedule.AlongPlane(natural_vector_size<double>());

@@ -214,6 +214,14 @@ class BackwardEngine : public Engine {
 
   // All in double: single planes that the float kernels can't do justice.
   void Wide(const Part &part, const double *means, const double *rstds, int64_t row) {
+    const int64_t last = TinyLast(part, problem_.dx);
+    if (last > 0) {
+      WideLast({part.n, part.batch, part.c, last, part.size}, means, rstds, row);
+      if (last < part.channels) {
+        Wide({part.n, part.batch, part.c + last, part.channels - last, part.size}, means + last, rstds + last, row);
+      }
+      return;
+    }
     double sums[2 * kSlots];
     View out = Columns(sums, part, part.channels, 2, part.channels);
     View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});
@@ -226,6 +234,23 @@ class BackwardEngine : public Engine {
       Call("wide_gradient", kernels_.wide_gradient_along, x.Elements(), dy.Elements(), r.Elements(), Scale(part),
            Shift(part), mean, rstd, has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
       if (!outcome_.failed() && to.data) dx.Flush();
+    }
+    if (outcome_.failed()) return;
+    Record(part, [&](int64_t n, int64_t c, int which) { return sums[(n * 2 + which) * part.channels + c]; });
+  }
+
+  void WideLast(const Part &part, const double *means, const double *rstds, int64_t row) {
+    double sums[2 * kSlots];
+    View out = Columns(sums, part, part.channels, 2, part.channels);
+    View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});
+    View x = Last(problem_.x, part, 0, part.size), dy = Last(problem_.dy, part, 0, part.size),
+         r = Last(residual(), part, 0, part.size);
+    for (const bool only_g : {true, false}) {
+      const Array &to = only_g ? problem_.dresidual : problem_.dx;
+      if (!to.data) continue;
+      View dx = Last(to, part, 0, part.size);
+      Call("wide_gradient", kernels_.wide_gradient_across_last, x, dy, r, Scale(part), Shift(part), mean, rstd,
+           has_residual(), problem_.slope, problem_.frozen, only_g, dx, out);
     }
     if (outcome_.failed()) return;
     Record(part, [&](int64_t n, int64_t c, int which) { return sums[(n * 2 + which) * part.channels + c]; });

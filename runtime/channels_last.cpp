@@ -31,13 +31,6 @@ int64_t Bytes(const Problem &problem) {
 // The columns of coefficients_generator.cpp and of gradient_coefficients_generator.cpp.
 constexpr int64_t kForwardColumns = 7, kGradientColumns = 6;
 
-// Elements [first, first + count) of a part's planes, as the kernels take them.
-View Elements(const Array &array, const Part &part, int64_t first, int64_t count) {
-  const int64_t step = array.loops[0].stride;
-  return View(array.plane(part.n, part.c) + first * step * Size(array.element), array.element,
-              {{count, step}, {part.channels, 1}, {part.batch, array.n_stride}});
-}
-
 // Of `blocks` blocks from `block` on; in the memory of a part of `row` padded channels.
 View BlockSums(const double *sums, const Part &part, int64_t row, int64_t which, int64_t block, int64_t blocks) {
   const int64_t size = which * row;
@@ -48,7 +41,7 @@ View BlockSums(const double *sums, const Part &part, int64_t row, int64_t which,
 }  // namespace
 
 Layout CommonLayout(const Problem &problem) {
-  if (problem.channels < kLeastLast || problem.size() < kTiny) return Layout::kPlanes;
+  if (problem.channels < kLeastLast || problem.size() < 2) return Layout::kPlanes;
   for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
     if (!IsLast(*array, problem)) return Layout::kPlanes;
   }
@@ -93,7 +86,7 @@ void Engine::ForElements(const Part &part, bool parallel, const Array &to, const
   const auto step = [&](int64_t first, int64_t count) {
     // (Rows side by side: what lies between others must stay.)
     if (plan_.stream && to.loops[0].stride == part.channels) return Stream(part, first, count, to, from, !parallel, f);
-    View result = Elements(to, part, first, count);
+    View result = Last(to, part, first, count);
     f(part, first, count, result);
   };
   if (!parallel) return step(0, part.size);
@@ -148,7 +141,7 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
   View out = PerPlanes(pivots, part, part.channels);
   Call("pivot", kernels_.pivot_last, samples, out);
   ForSummed(part, parallel, [&](const Part &tile, int64_t before, int64_t block, int64_t blocks) {
-    View elements = Elements(problem_.x, tile, 0, tile.size);
+    View elements = Last(problem_.x, tile, 0, tile.size);
     View pivot(pivots + before, {{tile.channels, 1}, {tile.batch, row}});
     View result = BlockSums(sums + before, tile, row, 2, block, blocks);
     Call("moments", tile.size < kLarge ? kernels_.moments_small_last : kernels_.moments_large_last, elements, pivot,
@@ -160,7 +153,7 @@ void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficien
   Inputs inputs(problem_.x);
   if (has_residual()) inputs.Add(problem_.residual);
   ForElements(part, parallel, problem_.y, inputs, [&](const Part &p, int64_t first, int64_t count, View &y) {
-    View x = Elements(problem_.x, p, first, count), r = Elements(residual(), p, first, count);
+    View x = Last(problem_.x, p, first, count), r = Last(residual(), p, first, count);
     View in = Columns(coefficients + (p.n - part.n) * kForwardColumns * row, p, p.channels, kForwardColumns, row);
     Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
   });
@@ -170,8 +163,8 @@ void Engine::GradientSumsLast(const Part &part, bool parallel, const double *mea
                               double *sums) {
   const int64_t row = part.padded();
   ForSummed(part, parallel, [&](const Part &tile, int64_t before, int64_t block, int64_t blocks) {
-    View x = Elements(problem_.x, tile, 0, tile.size), dy = Elements(problem_.dy, tile, 0, tile.size),
-         r = Elements(residual(), tile, 0, tile.size);
+    View x = Last(problem_.x, tile, 0, tile.size), dy = Last(problem_.dy, tile, 0, tile.size),
+         r = Last(residual(), tile, 0, tile.size);
     View forward = Columns(coefficients + before, tile, tile.channels, kForwardColumns, row);
     View mean(means + before, {{tile.channels, 1}, {tile.batch, row}});
     View result = BlockSums(sums + before, tile, row, 3, block, blocks);
@@ -187,8 +180,8 @@ void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to,
   if (has_residual() && problem_.slope != 1) inputs.Add(problem_.residual);
   ForElements(part, parallel, to, inputs, [&](const Part &p, int64_t first, int64_t count, View &out) {
     const int64_t n = p.n - part.n;
-    View x = Elements(problem_.x, p, first, count), dy = Elements(problem_.dy, p, first, count),
-         r = Elements(residual(), p, first, count);
+    View x = Last(problem_.x, p, first, count), dy = Last(problem_.dy, p, first, count),
+         r = Last(residual(), p, first, count);
     View forward = Columns(coefficients + n * kForwardColumns * row, p, p.channels, kForwardColumns, row);
     View gradient = Columns(gradients + n * kGradientColumns * row, p, p.channels, kGradientColumns, row);
     View mean(means + n * row, {{p.channels, 1}, {p.batch, row}});

@@ -211,6 +211,18 @@ class alignas(64) Engine {
   // Pivots and sums of x.
   void Moments(const Part &part, bool parallel, double *pivots, double *sums);
 
+  // Elements [first, first + count) of a part's planes of a channels-last tensor.
+  static View Last(const Array &array, const Part &part, int64_t first, int64_t count) {
+    const int64_t step = array.loops[0].stride;
+    return View(array.plane(part.n, part.c) + first * step * Size(array.element), array.element,
+                {{count, step}, {part.channels, 1}, {part.batch, array.n_stride}});
+  }
+  // The channels that the kernels of tiny channels-last planes take: whole vectors of them, to results that exist.
+  int64_t TinyLast(const Part &part, const Array &to) const {
+    if (plan_.layout != Layout::kLast || part.size >= kTiny || !to.data) return 0;
+    return part.channels / kVector * kVector;
+  }
+
   // The same of channels-last tensors, and what else is done to all of their elements: channels_last.cpp.
   void MomentsLast(const Part &part, bool parallel, double *pivots, double *sums);
   void ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row);

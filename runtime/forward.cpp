@@ -150,6 +150,12 @@ class ForwardEngine : public Engine {
 
   // All in double: single planes that the float kernels can't do justice.
   void Wide(const Part &part) {
+    const int64_t last = TinyLast(part, problem_.y);
+    if (last > 0) {
+      WideLast({part.n, part.batch, part.c, last, part.size});
+      if (last < part.channels) Wide({part.n, part.batch, part.c + last, part.channels - last, part.size});
+      return;
+    }
     double statistics[kWideColumns * kSlots];
     View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
     const Window x = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size);
@@ -158,6 +164,18 @@ class ForwardEngine : public Engine {
          problem_.slope, problem_.eps, y.Elements(), out);
     if (outcome_.failed()) return;
     if (problem_.y.data) y.Flush();
+    Record(part,
+           [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
+  }
+
+  void WideLast(const Part &part) {
+    double statistics[kWideColumns * kSlots];
+    View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
+    View x = Last(problem_.x, part, 0, part.size), r = Last(residual(), part, 0, part.size),
+         y = Last(problem_.y, part, 0, part.size);
+    Call("wide", kernels_.wide_across_last, x, r, Scale(part), Shift(part), has_residual(), problem_.slope,
+         problem_.eps, y, out);
+    if (outcome_.failed()) return;
     Record(part,
            [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
   }

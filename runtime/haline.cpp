@@ -24,10 +24,10 @@ haline_status Run(const haline::Problem &problem,
   const haline::Tuning tuning = haline::TuningOf(problem);
   const haline_status chosen = haline::ChooseBackend(problem.backend, tuning.backend, &kernels);
   if (chosen != HALINE_OK) return chosen;
-  const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads(), tuning);
+  const auto &used = kernels->elements[static_cast<int>(problem.element)];
+  const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads(), tuning, used.apply_last.function != nullptr);
   const haline_status status = pass(problem, plan, *kernels);
   if (status == HALINE_OK) {
-    const auto &used = kernels->elements[static_cast<int>(problem.element)];
     last_target = problem.planes() == 0 || problem.size() == 0 ? ""
                   : problem.dy.data                            ? used.gradient_apply.metadata()->target
                                                                : used.apply.metadata()->target;

@@ -18,7 +18,7 @@ using Buffer = halide_buffer_t;
 
 // The arguments are those of the generators, in their order, outputs last.
 struct ElementKernels {
-  // *_last: for channels-last tensors.
+  // *_last: for channels-last tensors; null functions where a back end has none.
   Kernel<Buffer *, Buffer *> pivot, pivot_last;  // samples, pivot
   // x, pivot, sums
   Kernel<Buffer *, Buffer *, Buffer *> moments_small, moments_small_last, moments_large, moments_large_last;
@@ -27,7 +27,8 @@ struct ElementKernels {
   // x, coefficients, residual, has_residual, slope, form, y
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> apply, apply_last;
   // x, residual, scale, shift, has_residual, slope, eps, y, stats
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_along;
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across,
+      wide_across_last, wide_along;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
       gradient_sums_small_last, gradient_sums_large, gradient_sums_large_last;
@@ -39,7 +40,7 @@ struct ElementKernels {
   // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, dx, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,
          Buffer *>
-      wide_gradient_across, wide_gradient_along;
+      wide_gradient_across, wide_gradient_across_last, wide_gradient_along;
 };
 
 struct KernelSet {

@@ -12,13 +12,13 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // What a task holds of a plane that is not split has room in its scratch memory.
 static_assert(kKnobTable[kSplitKnob].most <= kSlots / Part::kPad * kBlock);
 
-Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning) {
+Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last) {
   Plan plan;
   const int64_t size = std::max<int64_t>(1, problem.size()), channels = problem.channels, planes = problem.planes();
   if (planes == 0) return plan;
   plan.threads = static_cast<int>(std::clamp<int64_t>(planes * size / (tuning.serial_elements / 2), 1, threads));
   plan.task_elements = tuning.task_elements;
-  plan.layout = CommonLayout(problem);
+  if (last) plan.layout = CommonLayout(problem);
   if (plan.layout == Layout::kLast) return PlanLast(problem, &plan), plan;
   plan.split = size > tuning.split_plane || (planes < 2 * plan.threads && size >= 8 * kBlock);
   if (plan.split) return plan;

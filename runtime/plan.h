@@ -21,6 +21,7 @@ constexpr int64_t kGroup = 16;   // tiny planes are worked on in groups: the wid
 constexpr int64_t kSlots = 512;  // planes x blocks of a task, as many as its scratch memory has room for
 
 constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
+constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
 constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth treating as channels-last
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
@@ -43,7 +44,8 @@ struct alignas(64) Plan {
   int64_t tasks = 0;
 };
 
-Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning);
+// `last`: whether there are kernels for channels-last tensors.
+Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last);
 Layout CommonLayout(const Problem &problem);
 // Completes the plan of a problem of that layout.
 void PlanLast(const Problem &problem, Plan *plan);

@@ -131,13 +131,13 @@ TEST_P(ChannelsLastTest, PlanesOfTheirOwnKind) {
 
 TEST_P(ChannelsLastTest, SameWithAnyNumberOfThreads) {
   for (const Shape &shape :
-       std::vector<Shape>{{9, 70, 64}, {5, 24, 1000}, {2, 600, 130}, {1, 40, 5000}, {1, 17, 40000}, {2, 130, 17000}}) {
+       std::vector<Shape>{{9, 70, 64}, {5, 24, 1000}, {2, 600, 130}, {1, 40, 5000}, {1, 17, 40000}, {2, 12, 17000}}) {
     for (const Type type : {Type::kF32, Type::kBF16}) {
       const Typed x(type, shape, 3, 0.5, 2), residual(type, shape, 4);
       Form form;
       form.x = &x;
       form.residual = &residual;
-      for (const int threads : {1, 2, 3, 7}) {
+      for (const int threads : {1, 2, 5}) {
         ASSERT_EQ(haline_set_num_threads(threads), HALINE_OK);
         ExpectSame(form, ChannelsLast(shape));
       }
