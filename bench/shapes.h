@@ -25,6 +25,7 @@ const std::vector<ShapeSet> &ShapeSets();
 std::vector<Shape> SelectShapes(const std::vector<std::string> &names);
 
 std::string ShapeName(const Shape &shape);  // "8x64x32x32"
+std::string ShapesAsJson();                 // every set, for programs: [{"name": .., "what": .., "shapes": [..]}, ..]
 int64_t Elements(const Shape &shape);
 
 }  // namespace haline::bench
