@@ -79,15 +79,16 @@ run_python() {
     return
   fi
   haline_say "python: testing"
-  "$venv/bin/python" -m pytest -q --junit-xml="$scratch/python.xml" tests/python || status=1
+  "$venv/bin/python" -m pytest -q --junit-xml="$scratch/python.xml" tests/python tests/report || status=1
   count "$scratch/python.xml"
 }
 
 haline_say "format"
 rooms=(include generators runtime reference tools tests bench examples python)
+scripts=(python tests/python tests/report bench/report)
 if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' \) -print0 |
-  xargs -0 clang-format --dry-run -Werror && ruff check python tests/python &&
-  ruff format --check python tests/python; then
+  xargs -0 clang-format --dry-run -Werror && ruff check "${scripts[@]}" &&
+  ruff format --check "${scripts[@]}"; then
   passed=$((passed + 1))
 else
   failed=$((failed + 1)) status=1

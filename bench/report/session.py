@@ -1,0 +1,93 @@
+"""One process: everything that is measured on one number of threads, into one JSON file."""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import pathlib
+import re
+import sys
+
+from . import accuracy, curve, machine
+from .baseline import Baseline
+from .cells import FORMS, REGIMES, Cell, Sets, load_sets, parse_shape, select, shape_name
+from .measure import BUDGETS
+from .peers import NAMES, load
+from .run import Runner
+
+
+def _cells(arguments: argparse.Namespace, sets: Sets) -> list[Cell]:
+    if arguments.shapes:
+        cells = [
+            Cell(direction, dtype, layout, parse_shape(shape), slope)
+            for shape in arguments.shapes.split(",")
+            for direction, dtype, layout, slope in FORMS
+        ]
+    else:
+        cells = select(arguments.profile, sets)
+    return [cell for cell in cells if re.search(arguments.filter, cell.name)]
+
+
+def _bar(total: int, what: str):
+    """A progress bar; nothing where there is no terminal, or no tqdm."""
+    with contextlib.suppress(ImportError):
+        import tqdm
+
+        return tqdm.tqdm(total=total, desc=what, disable=None, file=sys.stderr)
+    return None
+
+
+def _progress(sequence, bar):
+    for item in sequence:
+        yield item
+        if bar:
+            bar.update()
+    if bar:
+        bar.close()
+
+
+def measure(arguments: argparse.Namespace, root: pathlib.Path) -> int:
+    """Writes threads-<n>.json; 1 where haline was wrong."""
+    threads = arguments.threads
+    sets = load_sets(arguments.build / "bench/haline_bench")
+    cells = _cells(arguments, sets)
+    if not cells:
+        raise ValueError(f"--filter, --shapes: no cell found for {arguments.filter!r}")
+    peers, missing = load(arguments.peers.split(",") if arguments.peers else NAMES, threads)
+    for name, reason in missing.items():
+        print(f"report: {name} is left out: {reason}", file=sys.stderr)
+    # Threads of others spin for a while after their work.
+    budget = dataclasses.replace(BUDGETS[arguments.profile], pause=0.002 if threads > 1 else 0)
+    baseline = Baseline(arguments.build / "bench/libhaline_baseline.so", threads)
+    runner = Runner(peers, baseline, budget, threads)
+
+    rows = []
+    bar = _bar(len(cells), f"{threads} thread{'s' if threads > 1 else ''}")
+    for _, done in _progress(runner.cells(cells), bar):
+        rows += done
+    result = {
+        "machine": machine.describe(root),
+        "profile": arguments.profile,
+        "threads": threads,
+        "sets": {name: [shape_name(shape) for shape in sets[name]] for name in [*(one.name for one in REGIMES), "odd"]},
+        "peers": {peer.name: peer.version for peer in peers},
+        "missing": missing,
+        "rows": rows,
+        "curve": [],
+        "accuracy": [],
+    }
+    haline = next((peer for peer in peers if peer.name == "haline"), None)
+    if threads == 1 and not arguments.only_cells:
+        if haline:
+            quick = arguments.profile == "quick"
+            plans = len(curve.TOTALS) * len(curve.sizes(64 if quick else 600))
+            result["curve"] = list(_progress(curve.points(haline, baseline, quick), _bar(plans, "plane sizes")))
+        result["accuracy"] = list(_progress(accuracy.rows(peers), _bar(len(accuracy.CORPUS), "accuracy")))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=1, allow_nan=False)
+    (arguments.out / f"threads-{threads}.json").write_text(text + "\n")
+
+    wrong = [row for row in rows if row["who"] == "haline" and row["note"]]
+    for row in wrong:
+        print(f"report: {row['cell']}: haline: {row['note']}", file=sys.stderr)
+    return 1 if wrong else 0
