@@ -24,6 +24,7 @@ def tables(report: Report, made_by: str, schedules_file: pathlib.Path | None) ->
         "goals": table.goals(report),
         "cells": table.all_cells(report, table.FORMS),
         "odd": table.odd(report),
+        "calls": table.calls(report),
         "accuracy": table.accuracy(report),
         "schedules": schedules.table(schedules_file),
     }

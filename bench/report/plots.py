@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from .cells import REGIMES
-from .summary import Contest, Report, goal
+from .summary import Report, goal
 
 COLOURS = {  # Okabe and Ito's, which colour-blind readers can tell apart
     "haline": "#D55E00",
@@ -49,10 +49,10 @@ def speed(report: Report, file: pathlib.Path) -> None:
         form = f"{direction}/f32/nchw"
         shapes = [shape for shape in _regime_shapes(report) if (form, shape) in everyone]
         found = [everyone[form, shape] for shape in shapes]
-        names = [name for name in report.peers if any(_row(one, name) for one in found)]
+        names = [name for name in report.peers if any(one.row(name) for one in found)]
         width = 0.85 / max(1, len(names))
         for i, name in enumerate(names):
-            rows = [_row(one, name) for one in found]
+            rows = [one.row(name) for one in found]
             places = np.arange(len(shapes)) + (i - (len(names) - 1) / 2) * width
             heights = [row["gb_per_s"] if row else np.nan for row in rows]
             axes.bar(places, heights, width, color=COLOURS.get(name, GREY), label=name)
@@ -66,10 +66,6 @@ def speed(report: Report, file: pathlib.Path) -> None:
         axes.set_ylim(top=axes.get_ylim()[1] * 3)
         _labels(axes, shapes)
     _save(figure, file)
-
-
-def _row(contest: Contest, name: str):
-    return contest.haline if name == "haline" else contest.peers.get(name)
 
 
 def _threads(count: int) -> str:

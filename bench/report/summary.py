@@ -34,6 +34,10 @@ class Contest:
         """The fastest peer."""
         return min(self.peers.values(), key=lambda row: row["seconds"], default=None)
 
+    def row(self, who: str) -> Row | None:
+        """haline's or a peer's."""
+        return self.haline if who == "haline" else self.peers.get(who)
+
     def ahead_of(self, row: Row | None) -> float | None:
         """How many times as fast as another haline is."""
         return row["seconds"] / self.haline["seconds"] if row and self.haline else None

@@ -202,3 +202,18 @@ def as_csv(report: Report) -> str:
         writer.writeheader()
         writer.writerows(report.rows)
     return text.getvalue()
+
+
+def calls(report: Report) -> str:
+    """Microseconds a call on the smallest tensor, where the call is what costs."""
+    names = list(report.peers)
+
+    def microseconds(row: Row | None) -> str:
+        return number(row["seconds"] * 1e6) if row else DASH
+
+    smallest = [one for one in report.contests() if one.shape == "2x6x2x4" and one.haline]
+    rows = [
+        [contest.form, str(contest.threads), *(microseconds(contest.row(name)) for name in names)]
+        for contest in smallest
+    ]
+    return markdown(["microseconds a call, 2x6x2x4", "threads", *names], rows)

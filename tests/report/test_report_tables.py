@@ -135,6 +135,7 @@ def test_every_table_is_a_table(report):
     assert "**0.50**" in table.goals(report)  # in cache, where half is the goal
     assert "| hard | 1x1 | 0 | nan | - |" in table.accuracy(report)
     assert len(table.as_csv(report).splitlines()) == len(report.rows) + 1
+    assert "| forward/f32/nchw | 1 | 2000 | 3000 | 1000 |" in table.calls(report)
     cells = table.cells(report, "forward/f32/nchw", 1)
     assert "| 8x64x32x32 | 2.00 | 1.00 ±0 % (1e-07) | 0.50 | 4.0 | 0.250 (1e-07) | - |" in cells
 
