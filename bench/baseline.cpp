@@ -1,4 +1,5 @@
-// The copies and the streams for other languages: libhaline_baseline.so, which bench/report calls through ctypes.
+// The copies and the streams, and haline's C interface in a loop, for other languages: libhaline_baseline.so, which
+// bench/report calls through ctypes. It is not linked with haline: the caller says which one to measure.
 //
 // SPDX-License-Identifier: MIT
 #include <algorithm>
@@ -10,6 +11,7 @@
 
 #include "bench/copy.h"
 #include "bench/stream.h"
+#include "haline/haline.h"
 
 using haline::bench::Copies;
 using haline::bench::Streams;
@@ -69,4 +71,29 @@ HALINE_BASELINE double haline_baseline_stream(int kind, float *to, const float *
   const auto &run = Streams()[kind].run;
   return Time(count, threads, repeats,
               [&](size_t begin, size_t end) { run(to + begin, a + begin, b + begin, end - begin); });
+}
+
+// The seconds that `times` calls of haline's C interface take, without what Python adds to each. `forward` and
+// `backward` are haline_instance_norm and haline_instance_norm_backward, their arguments in their order. Negative where
+// one fails.
+HALINE_BASELINE double haline_baseline_forward(decltype(haline_instance_norm) *forward, const haline_tensor *x,
+                                               const haline_tensor *scale, const haline_tensor *shift, haline_tensor *y,
+                                               const haline_options *options, int64_t times) {
+  const Clock::time_point start = Clock::now();
+  for (int64_t i = 0; i < times; i++) {
+    if (forward(x, scale, shift, y, options) != HALINE_OK) return -1;
+  }
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+HALINE_BASELINE double haline_baseline_backward(decltype(haline_instance_norm_backward) *backward,
+                                                const haline_tensor *x, const haline_tensor *dy,
+                                                const haline_tensor *scale, const haline_tensor *shift,
+                                                const haline_tensor *mean, const haline_tensor *rstd, haline_tensor *dx,
+                                                haline_tensor *dscale, haline_tensor *dshift,
+                                                const haline_options *options, int64_t times) {
+  const Clock::time_point start = Clock::now();
+  for (int64_t i = 0; i < times; i++) {
+    if (backward(x, dy, scale, shift, mean, rstd, dx, dscale, dshift, options) != HALINE_OK) return -1;
+  }
+  return std::chrono::duration<double>(Clock::now() - start).count();
 }

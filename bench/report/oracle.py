@@ -163,7 +163,12 @@ class Oracle:
         return float(np.max(error / largest))
 
 
+def is_haline(who: str) -> bool:
+    """Whether this is haline itself, from Python or from C."""
+    return who.startswith("haline")
+
+
 def verdict(who: str, cell, error: float) -> str:
     """What is wrong with a result: "" where nothing is. haline is held to its promise, others to common sense."""
-    most = PROMISE[cell.direction] + ROUNDING[cell.dtype] if who.startswith("haline") else ABSURD[cell.dtype]
+    most = PROMISE[cell.direction] + ROUNDING[cell.dtype] if is_haline(who) else ABSURD[cell.dtype]
     return "" if error <= most else f"wrong result: error {error:.2g} found, at most {most:.2g} wanted"

@@ -49,7 +49,7 @@ def speed(report: Report, file: pathlib.Path) -> None:
         form = f"{direction}/f32/nchw"
         shapes = [shape for shape in _regime_shapes(report) if (form, shape) in everyone]
         found = [everyone[form, shape] for shape in shapes]
-        names = [name for name in report.peers if any(one.row(name) for one in found)]
+        names = [name for name in ("haline", *report.others) if any(one.row(name) for one in found)]
         width = 0.85 / max(1, len(names))
         for i, name in enumerate(names):
             rows = [one.row(name) for one in found]
@@ -132,12 +132,13 @@ def errors(report: Report, file: pathlib.Path) -> None:
     least, most = 1e-9, 30.0
     figure, axes = plt.subplots(figsize=(12, 4.6))
     inputs = [row["input"] for row in report.accuracy]
-    for i, name in enumerate(report.peers):
+    names = ["haline", *report.others]
+    for i, name in enumerate(names):
         x, y = [], []
         for place, row in enumerate(report.accuracy):
             value = row["errors"].get(name)
             if value is not None:
-                x.append(place + (i - (len(report.peers) - 1) / 2) * 0.12)
+                x.append(place + (i - (len(names) - 1) / 2) * 0.12)
                 y.append(most if isinstance(value, str) else min(most, max(least, value)))
         axes.plot(x, y, "o", color=COLOURS.get(name, GREY), label=name)
     axes.axhline(1e-6, color="black", linestyle="--", linewidth=1, label="haline's promise")

@@ -8,7 +8,7 @@ from .baseline import Baseline, is_baseline
 from .cells import Cell, shape_name
 from .data import Arena, Problem
 from .measure import Budget, Time, Timer, interleave
-from .oracle import Oracle, verdict
+from .oracle import Oracle, is_haline, verdict
 from .peers import Peer, Prepared
 
 Row = dict[str, typing.Any]
@@ -65,6 +65,8 @@ class Runner:
         ]
 
     def _impatient(self, peer: Peer, cell: Cell) -> str:
+        if is_haline(peer.name):
+            return ""
         rate = self.rates.get((peer.name, cell.form), math.inf)
         expected = cell.bytes / rate
         return f"left out: about {expected:.0f} s a call" if expected > self.budget.patience else ""

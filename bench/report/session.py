@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import sys
@@ -12,6 +13,7 @@ from . import accuracy, curve, machine
 from .baseline import Baseline
 from .cells import FORMS, REGIMES, Cell, Sets, load_sets, parse_shape, select, shape_name
 from .measure import BUDGETS
+from .oracle import is_haline
 from .peers import NAMES, load
 from .run import Runner
 
@@ -53,12 +55,14 @@ def measure(arguments: argparse.Namespace, root: pathlib.Path) -> int:
     cells = _cells(arguments, sets)
     if not cells:
         raise ValueError(f"--filter, --shapes: no cell found for {arguments.filter!r}")
+    library = (arguments.build / "bench/libhaline_baseline.so").resolve()
+    os.environ["HALINE_BASELINE"] = str(library)
     peers, missing = load(arguments.peers.split(",") if arguments.peers else NAMES, threads)
     for name, reason in missing.items():
         print(f"report: {name} is left out: {reason}", file=sys.stderr)
     # Threads of others spin for a while after their work.
     budget = dataclasses.replace(BUDGETS[arguments.profile], pause=0.002 if threads > 1 else 0)
-    baseline = Baseline(arguments.build / "bench/libhaline_baseline.so", threads)
+    baseline = Baseline(library, threads)
     runner = Runner(peers, baseline, budget, threads)
 
     rows = []
@@ -76,18 +80,19 @@ def measure(arguments: argparse.Namespace, root: pathlib.Path) -> int:
         "curve": [],
         "accuracy": [],
     }
-    haline = next((peer for peer in peers if peer.name == "haline"), None)
+    haline = next((peer for peer in reversed(peers) if is_haline(peer.name)), None)
     if threads == 1 and not arguments.only_cells:
         if haline:
             quick = arguments.profile == "quick"
             plans = len(curve.TOTALS) * len(curve.sizes(64 if quick else 600))
             result["curve"] = list(_progress(curve.points(haline, baseline, quick), _bar(plans, "plane sizes")))
-        result["accuracy"] = list(_progress(accuracy.rows(peers), _bar(len(accuracy.CORPUS), "accuracy")))
+        apart = [peer for peer in peers if peer.name != "haline-c"]
+        result["accuracy"] = list(_progress(accuracy.rows(apart), _bar(len(accuracy.CORPUS), "accuracy")))
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1, allow_nan=False)
     (arguments.out / f"threads-{threads}.json").write_text(text + "\n")
 
-    wrong = [row for row in rows if row["who"] == "haline" and row["note"]]
+    wrong = [row for row in rows if is_haline(row["who"]) and row["note"]]
     for row in wrong:
-        print(f"report: {row['cell']}: haline: {row['note']}", file=sys.stderr)
+        print(f"report: {row['cell']}: {row['who']}: {row['note']}", file=sys.stderr)
     return 1 if wrong else 0

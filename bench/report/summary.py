@@ -9,6 +9,7 @@ import typing
 
 from .baseline import is_baseline
 from .cells import Regime
+from .oracle import is_haline
 
 Row = dict[str, typing.Any]
 
@@ -21,13 +22,14 @@ class Contest:
     shape: str
     threads: int
     haline: Row | None
+    bare: Row | None  # haline without Python, where that was measured
     copy: Row | None
     peers: dict[str, Row]
 
     @property
     def of_copy(self) -> float | None:
-        """haline's speed as a fraction of the copy's (backward: of the stream's)."""
-        return self.haline["gb_per_s"] / self.copy["gb_per_s"] if self.haline and self.copy else None
+        """haline's speed, without Python as the copy's, as a fraction of the copy's (backward: of the stream's)."""
+        return self.bare["gb_per_s"] / self.copy["gb_per_s"] if self.bare and self.copy else None
 
     @property
     def best(self) -> Row | None:
@@ -36,7 +38,7 @@ class Contest:
 
     def row(self, who: str) -> Row | None:
         """haline's or a peer's."""
-        return self.haline if who == "haline" else self.peers.get(who)
+        return {"haline": self.haline, "haline-c": self.bare}.get(who, self.peers.get(who))
 
     def ahead_of(self, row: Row | None) -> float | None:
         """How many times as fast as another haline is."""
@@ -59,8 +61,9 @@ def contests(rows: list[Row]) -> list[Contest]:
                 shape,
                 threads,
                 timed.get("haline"),
+                timed.get("haline-c", timed.get("haline")),
                 min(copies, key=lambda row: row["seconds"], default=None),
-                {who: row for who, row in timed.items() if who != "haline" and not is_baseline(who)},
+                {who: row for who, row in timed.items() if not is_haline(who) and not is_baseline(who)},
             )
         )
     return result
@@ -141,6 +144,11 @@ class Report:
     curve: list[Row]
     accuracy: list[Row]
     threads: list[int]
+
+    @property
+    def others(self) -> list[str]:
+        """The peers that are not haline."""
+        return [name for name in self.peers if not is_haline(name)]
 
     def contests(self) -> list[Contest]:
         """See contests."""

@@ -49,7 +49,7 @@ def spread(row: Row) -> str:
 def machine(report: Report, made_by: str = "") -> str:
     """What it was measured on, and with."""
     rows = [[name, value] for name, value in report.machine.items() if value]
-    rows += [["peers", ", ".join(f"{name} {version}" for name, version in report.peers.items() if name != "haline")]]
+    rows += [["peers", ", ".join(f"{name} {report.peers[name]}" for name in report.others)]]
     rows += [[f"left out: {name}", reason] for name, reason in report.missing.items()]
     if made_by:
         rows += [["made by", f"`{made_by}`"]]
@@ -59,7 +59,6 @@ def machine(report: Report, made_by: str = "") -> str:
 def score(report: Report) -> str:
     """Cells won, and the geometric means."""
     contests = report.contests()
-    peers = [peer for peer in report.peers if peer != "haline"]
     rows = [
         [
             one.form,
@@ -68,11 +67,11 @@ def score(report: Report) -> str:
             number(one.ahead),
             *map(number, one.ahead_of.values()),
         ]
-        for one in scores(contests, peers)
+        for one in scores(contests, report.others)
         if one.cells
     ]
     total = totals(contests)
-    text = markdown(["form", "threads", "cells won", "x best peer", *(f"x {peer}" for peer in peers)], rows)
+    text = markdown(["form", "threads", "cells won", "x best peer", *(f"x {peer}" for peer in report.others)], rows)
     return text + (
         f"\nOver all cells, geometric means against the best peer of each: {number(total['forward'])} forward, "
         f"{number(total['backward'])} backward.\n"
@@ -81,7 +80,6 @@ def score(report: Report) -> str:
 
 def losses(report: Report) -> str:
     """The cells in which a peer is at least as fast."""
-    peers = [peer for peer in report.peers if peer != "haline"]
     rows = [
         [
             f"{contest.form}/{contest.shape}",
@@ -90,7 +88,7 @@ def losses(report: Report) -> str:
             f"{contest.best['who']} {number(contest.best['gb_per_s'])}",
             number(contest.ahead_of(contest.best), 2),
         ]
-        for one in scores(report.contests(), peers)
+        for one in scores(report.contests(), report.others)
         for contest in one.lost
     ]
     if not rows:
@@ -135,9 +133,8 @@ def _form_order(form: str) -> tuple[int, str]:
 
 def cells(report: Report, form: str, threads: int) -> str:
     """GB/s by shape: the copy, haline with its fraction and spread, the peers; each with its error."""
-    peers = [peer for peer in report.peers if peer != "haline"]
     contests = [one for one in report.contests() if one.form == form and one.threads == threads and one.haline]
-    peers = [peer for peer in peers if any(peer in one.peers for one in contests)]
+    peers = [peer for peer in report.others if any(peer in one.peers for one in contests)]
     if not contests:
         return ""
 
@@ -186,7 +183,7 @@ def odd(report: Report) -> str:
 
 def accuracy(report: Report) -> str:
     """Everyone's error by input."""
-    names = list(report.peers)
+    names = ["haline", *report.others]
     rows = [
         [f"{row['input']}", row["shape"], *(error(row["errors"].get(name)) for name in names)]
         for row in report.accuracy

@@ -86,7 +86,15 @@ def test_contests(report):
     assert first.best["who"] == "pytorch" and first.ahead_of(first.best) == pytest.approx(4)
     assert list(first.peers) == ["pytorch"]  # who did not run is not beaten
     assert second.best["who"] == "ncnn" and second.ahead_of(second.best) == pytest.approx(0.5)
+    assert first.bare is first.haline  # as nobody measured it without Python
     assert third.best is None and third.ahead_of(None) is None and third.of_copy == pytest.approx(1)
+
+
+def test_fractions_of_a_copy_are_those_without_python(report, row):
+    report.rows.append(row("forward/f32/nchw/8x64x32x32", "haline-c", 0.8e-3))
+    first = contests(report.rows)[0]
+    assert first.of_copy == pytest.approx(5 / 8) and first.ahead_of(first.best) == pytest.approx(4)
+    assert "haline-c" not in first.peers
 
 
 def test_scores(report):

@@ -43,7 +43,7 @@ class Peer(typing.Protocol):
         """Everything that a program would do once."""
 
 
-NAMES = ["haline", "pytorch", "onnxruntime", "openvino", "onednn", "ncnn"]
+NAMES = ["haline", "haline-c", "pytorch", "onnxruntime", "openvino", "onednn", "ncnn"]
 EARLY = ["onednn"]  # loaded first: its TBB must not be another's older one
 
 
@@ -56,7 +56,7 @@ def load(names: list[str], threads: int) -> tuple[list[Peer], dict[str, str]]:
             raise ValueError(f"peer: {name} found, one of {', '.join(NAMES)} wanted")
     for name in sorted(names, key=lambda name: name not in EARLY):
         try:
-            here[name] = importlib.import_module(f".{name}_peer", __name__).load(threads)
+            here[name] = importlib.import_module(f".{name.replace('-', '_')}_peer", __name__).load(threads)
         except Exception as error:  # a peer may fail to load in any way of its own
             missing[name] = f"{type(error).__name__}: {error}".splitlines()[0]
     return [here[name] for name in names if name in here], missing
