@@ -85,10 +85,9 @@ run_python() {
 
 haline_say "format"
 rooms=(include generators runtime reference tools tests bench examples python)
-scripts=(python tests/python tests/report bench/report)
 if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' \) -print0 |
-  xargs -0 clang-format --dry-run -Werror && ruff check "${scripts[@]}" &&
-  ruff format --check "${scripts[@]}"; then
+  xargs -0 clang-format --dry-run -Werror && ruff check python bench tests/python tests/report &&
+  ruff format --check python bench tests/python tests/report; then
   passed=$((passed + 1))
 else
   failed=$((failed + 1)) status=1
