@@ -16,13 +16,13 @@ class Budget:
     """How long to measure."""
 
     rounds: int = 7
-    block: float = 0.004  # seconds of a block; one call, where that takes longer
-    each: float = 0.5  # seconds that one contestant of one cell may take after its first round
-    patience: float = 4.0  # seconds; what is expected to take longer for one call is left out
+    block: float = 0.003  # seconds of a block; one call, where that takes longer
+    each: float = 0.3  # seconds that one contestant of one cell may take after its first round
+    patience: float = 2.5  # seconds; what is expected to take longer for one call is left out
     pause: float = 0.0  # seconds between blocks, until the threads of others sleep
 
 
-QUICK = Budget(rounds=3, block=0.003, each=0.15, patience=1.0)
+QUICK = Budget(rounds=3, block=0.002, each=0.1, patience=1.0)
 DEFAULT = Budget()
 FULL = Budget(rounds=15, block=0.008, each=4.0, patience=60.0)
 BUDGETS = {"quick": QUICK, "default": DEFAULT, "full": FULL}
