@@ -8,6 +8,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 
 from .cells import REGIMES
 from .summary import Report, goal
@@ -29,6 +30,9 @@ def _save(figure, file: pathlib.Path) -> None:
     figure.tight_layout()
     figure.savefig(file, dpi=100)
     plt.close(figure)
+    with PIL.Image.open(file) as drawn:
+        few = drawn.convert("RGB").quantize(64)
+    few.save(file, optimize=True)  # a quarter of the bytes: pages and repositories keep them
 
 
 def _regime_shapes(report: Report) -> list[str]:
