@@ -48,9 +48,15 @@ def _progress(sequence, bar):
         bar.close()
 
 
+def _save(result: dict, folder: pathlib.Path) -> None:
+    text = json.dumps(result, indent=1, allow_nan=False)
+    (folder / f"threads-{result['threads']}.json").write_text(text + "\n")
+
+
 def measure(arguments: argparse.Namespace, root: pathlib.Path) -> int:
     """Writes threads-<n>.json; 1 where haline was wrong."""
     threads = arguments.threads
+    arguments.out.mkdir(parents=True, exist_ok=True)
     sets = load_sets(arguments.build / "bench/haline_bench")
     cells = _cells(arguments, sets)
     if not cells:
@@ -80,6 +86,7 @@ def measure(arguments: argparse.Namespace, root: pathlib.Path) -> int:
         "curve": [],
         "accuracy": [],
     }
+    _save(result, arguments.out)  # whatever happens to the rest
     haline = next((peer for peer in reversed(peers) if is_haline(peer.name)), None)
     if threads == 1 and not arguments.only_cells:
         if haline:
@@ -88,9 +95,7 @@ def measure(arguments: argparse.Namespace, root: pathlib.Path) -> int:
             result["curve"] = list(_progress(curve.points(haline, baseline, quick), _bar(plans, "plane sizes")))
         apart = [peer for peer in peers if peer.name != "haline-c"]
         result["accuracy"] = list(_progress(accuracy.rows(apart), _bar(len(accuracy.CORPUS), "accuracy")))
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result, indent=1, allow_nan=False)
-    (arguments.out / f"threads-{threads}.json").write_text(text + "\n")
+    _save(result, arguments.out)
 
     wrong = [row for row in rows if is_haline(row["who"]) and row["note"]]
     for row in wrong:
