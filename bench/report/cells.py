@@ -53,8 +53,11 @@ def shape_name(shape: tuple[int, ...]) -> str:
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
-    """The shape that shape_name gave this name."""
-    return tuple(int(extent) for extent in text.split("x"))
+    """The shape that shape_name gave this name. ValueError for other texts."""
+    extents = text.split("x")
+    if len(extents) < 3 or not all(extent.isdecimal() and int(extent) > 0 for extent in extents):
+        raise ValueError(f"shape: {text!r} found, one of rank 3 and up such as 8x64x32x32 wanted")
+    return tuple(map(int, extents))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,10 @@ from .run import Runner
 
 
 def _cells(arguments: argparse.Namespace, sets: Sets) -> list[Cell]:
+    try:
+        wanted = re.compile(arguments.filter)
+    except re.error as error:
+        raise ValueError(f"--filter: {arguments.filter!r} found, a regular expression wanted: {error}") from None
     if arguments.shapes:
         cells = [
             Cell(direction, dtype, layout, parse_shape(shape), slope)
@@ -27,7 +31,7 @@ def _cells(arguments: argparse.Namespace, sets: Sets) -> list[Cell]:
         ]
     else:
         cells = select(arguments.profile, sets)
-    return [cell for cell in cells if re.search(arguments.filter, cell.name)]
+    return [cell for cell in cells if wanted.search(cell.name)]
 
 
 def _bar(total: int, what: str):

@@ -26,6 +26,12 @@ def test_the_names_of_cells():
     assert Cell("backward", "bf16", "nchw", (1, 2, 3)).bytes == 6 * 2 * 3
 
 
+@pytest.mark.parametrize("text", ["", "4", "2x3", "3y4", "1x2x", "1x0x2", "1x-2x3", "axbxc"])
+def test_what_is_no_shape_is_an_error(text):
+    with pytest.raises(ValueError, match="found, one of rank 3 and up such as 8x64x32x32 wanted"):
+        parse_shape(text)
+
+
 def test_each_profile_has_more_cells_than_the_one_before():
     quick, default, full = (select(profile, SETS) for profile in ("quick", "default", "full"))
     assert set(quick) < set(default) < set(full)
