@@ -138,6 +138,13 @@ int main(int argc, char **argv) {
     app.add_option("--threads", arguments.threads, "Threads that haline, and the copy, may use")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
+    app.add_flag_callback(
+        "--list-shapes",
+        [] {
+          std::cout << haline::bench::ShapesAsJson();
+          throw CLI::Success();
+        },
+        "Print the sets of shapes as JSON, and leave");
     app.allow_extras();
     app.footer(haline::bench::Footer());
     try {

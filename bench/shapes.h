@@ -30,6 +30,7 @@ const char *LayoutName(Layout layout);             // "nchw"
 Shape Strides(const Shape &shape, Layout layout);  // in elements
 
 std::string ShapeName(const Shape &shape);  // "8x64x32x32"
+std::string ShapesAsJson();                 // every set, for programs: [{"name": .., "what": .., "shapes": [..]}, ..]
 int64_t Elements(const Shape &shape);
 
 }  // namespace haline::bench

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets this machine up to build haline, once: system packages from apt, and pinned Halide, CMake and Ninja in .venv.
 #
-#   scripts/setup.sh demo|test     what scripts/demo.sh or scripts/test.sh needs
+#   scripts/setup.sh demo|test|bench     what scripts/demo.sh, scripts/test.sh or scripts/bench.sh needs
 #
 # As root, missing system packages are installed; as anyone else the apt-get line is printed and the exit status is 1.
 # A Halide that Halide_DIR, Halide_ROOT or CMAKE_PREFIX_PATH point to is used in place of the one from PyPI.
@@ -37,6 +37,7 @@ haline_system_packages() {
     wanted+=(googletest libgtest-dev libbenchmark-dev libdlpack-dev pkg-config)
     [[ $(uname -m) != x86_64 ]] || cross=(qemu-user g++-aarch64-linux-gnu)
   fi
+  [[ $1 != bench ]] || wanted+=(libbenchmark-dev)
   # The base system may lack Python, or have one that can't make a virtual environment.
   [[ -x $haline_venv/bin/python ]] || python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
   if ! command -v dpkg-query >/dev/null; then
@@ -123,9 +124,9 @@ haline_configure() {
 }
 
 case ${1:-} in
-demo | test) ;;
+demo | test | bench) ;;
 *)
-  echo "usage: scripts/setup.sh demo|test" >&2
+  echo "usage: scripts/setup.sh demo|test|bench" >&2
   exit 2
   ;;
 esac

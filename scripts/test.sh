@@ -79,7 +79,7 @@ run_python() {
     return
   fi
   haline_say "python: testing"
-  "$venv/bin/python" -m pytest -q --junit-xml="$scratch/python.xml" tests/python || status=1
+  "$venv/bin/python" -m pytest -q --junit-xml="$scratch/python.xml" tests/python tests/report || status=1
   count "$scratch/python.xml"
 }
 
@@ -98,8 +98,8 @@ run_tuner() {
 haline_say "format"
 rooms=(include generators runtime reference tools tests bench examples python)
 if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' \) -print0 |
-  xargs -0 clang-format --dry-run -Werror && ruff check python bench tests/python tools/tune tests/tune &&
-  ruff format --check python bench tests/python tools/tune tests/tune; then
+  xargs -0 clang-format --dry-run -Werror && ruff check python bench tests/python tests/report tools/tune tests/tune &&
+  ruff format --check python bench tests/python tests/report tools/tune tests/tune; then
   passed=$((passed + 1))
 else
   failed=$((failed + 1)) status=1
