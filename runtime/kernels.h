@@ -21,6 +21,9 @@ struct ElementKernels {
   Kernel<Buffer *, Buffer *> pivot;                    // samples, pivot
   Kernel<Buffer *, Buffer *, Buffer *> moments_small;  // x, pivot, sums
   Kernel<Buffer *, Buffer *, Buffer *> moments_large;
+  // x, pivot, before, coefficients, residual, has_residual, slope, form, y, ahead, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, Buffer *>
+      flow_small, flow_large;
   // pivot, sums, scale, shift, eps, count, coefficients
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;
   // x, coefficients, residual, has_residual, slope, form, y
@@ -30,6 +33,9 @@ struct ElementKernels {
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
       gradient_sums_large;
+  // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, x_ahead, dy_ahead, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, int32_t, int32_t, Buffer *>
+      gradient_flow_small, gradient_flow_large;
   // sums, mean, rstd, scale, count, frozen, gradient
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, dx

@@ -21,20 +21,31 @@ constexpr int64_t kTaskElements = 32768;    // read twice, written once: x and y
 constexpr int64_t kSerialElements = 32768;  // fewer in all: waking a thread costs more than it saves
 constexpr int64_t kSplitPlane = 1 << 20;    // larger planes are worked on by all threads together
 
+#if !defined(HALINE_STREAM_BYTES)
+#define HALINE_STREAM_BYTES 32 << 20  // tests set it to 0
+#endif
+constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;  // larger problems, x and y together, go past the caches
+constexpr int64_t kStreamElements = 16384;  // of a part then: one is fetched into L1 while the one before is written
+constexpr int64_t kTileBytes = 8192;        // of a result, made in L1 and then written past the caches
+
 struct Plan {
   int threads = 1;
   bool split = false;         // plane by plane, all threads on one
-  int64_t task_channels = 0;  // else a task is task_batch x task_channels planes
-  int64_t task_batch = 0;
-  int64_t channel_tasks = 0;
-  int64_t tasks = 0;
+  bool stream = false;        // results go past the caches
+  int64_t part_channels = 0;  // else a part is part_batch x part_channels planes
+  int64_t part_batch = 0;
+  int64_t channel_parts = 0;
+  int64_t parts = 0;
+  int64_t run = 1;  // parts of a task, one after the other
 };
 
 Plan MakePlan(const Problem &problem, int threads);
 
+constexpr int64_t Chunk(int64_t size) { return size < kLarge ? 64 : 128; }
+
 constexpr int64_t Blocks(int64_t size) {
   // The tail chunk, which may reach over the border, belongs to the last block of whole chunks.
-  const int64_t chunk = size < kLarge ? 64 : 128;
+  const int64_t chunk = Chunk(size);
   const int64_t full = size / chunk, chunks_per_block = kBlock / chunk;
   return full == 0 ? 1 : (full + chunks_per_block - 1) / chunks_per_block;
 }
