@@ -11,6 +11,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "bench/backward.h"
 #include "bench/copy.h"
 #include "bench/shapes.h"
 #include "bench/summary.h"
@@ -70,9 +71,13 @@ void Register(Workload &work, const Shape &shape, Layout layout, const std::vect
   }
 }
 
+constexpr Bandwidth kBackward = {"counting two reads and one write, and (fraction of the stream's)", "stream",
+                                 "streamed by", BackwardRow, StreamRow};
+
 struct Arguments {
   std::vector<std::string> shapes = {"table"};
   std::string layout = LayoutName(Layout::kNchw);
+  std::string pass = "forward";
   int threads = 1;
   std::vector<std::string> rest;  // Google Benchmark's
 };
@@ -83,8 +88,8 @@ std::string Footer() {
   for (const ShapeSet &set : ShapeSets()) {
     text << "  " << std::left << std::setw(11) << set.name << set.what << " (" << set.shapes.size() << ")\n";
   }
-  text << "\nRows are forward/f32/<layout>/<shape>/<back end> and copy/<shape>. Google Benchmark's options work too; "
-          "by\n"
+  text << "\nRows are forward/f32/<layout>/<shape>/<back end> and copy/<shape>, with --pass=backward\n"
+          "backward/f32/nchw/<shape>/<back end> and stream/<shape>. Google Benchmark's options work too; by\n"
           "default --benchmark_repetitions=9 --benchmark_min_time=0.03 --benchmark_enable_random_interleaving=true\n"
           "--benchmark_report_aggregates_only=true. Among the others:\n"
           "  --benchmark_filter=REGEX    the rows to run, as in 'copy|avx512'\n"
@@ -109,15 +114,21 @@ int Run(const Arguments &arguments, char *program) {
   }
   Workload work(elements, channels);
   const std::vector<std::string> backends = haline::backends();
+  const bool forward = arguments.pass != "backward", backward = arguments.pass != "forward";
+  if (backward && layout != Layout::kNchw)
+    throw std::invalid_argument("--layout: nhwc found, nchw wanted for backward");
+  BackwardWork backward_work(work, backward ? elements : 0);
   std::vector<std::string> names;
   for (const Shape &shape : shapes) {
-    Register(work, shape, layout, backends, arguments.threads);
+    if (forward) Register(work, shape, layout, backends, arguments.threads);
+    if (backward) backward_work.Register(shape, backends, arguments.threads);
     names.push_back(ShapeName(shape));
   }
   benchmark::AddCustomContext("haline_version", haline_version());
   benchmark::AddCustomContext("haline_threads", std::to_string(haline_num_threads()));
   const bool ran = RunAndPrint(arguments.rest, [&](std::ostream &out, const Medians &medians) {
-    PrintBandwidth(out, medians, names, layout, backends);
+    if (forward) PrintBandwidth(out, medians, names, layout, backends);
+    if (backward) PrintBandwidth(out, medians, names, layout, backends, kBackward);
   });
   return ran && !work.failed() ? 0 : 1;
 }
@@ -134,6 +145,9 @@ int main(int argc, char **argv) {
         ->capture_default_str();
     app.add_option("--layout", arguments.layout, "How tensors lie in memory: planes, or channels last (nhwc, ndhwc)")
         ->check(CLI::IsMember(std::vector<std::string>{"nchw", "nhwc"}))
+        ->capture_default_str();
+    app.add_option("--pass", arguments.pass, "What to measure")
+        ->check(CLI::IsMember({"forward", "backward", "both"}))
         ->capture_default_str();
     app.add_option("--threads", arguments.threads, "Threads that haline, and the copy, may use")
         ->check(CLI::Range(1, 1024))

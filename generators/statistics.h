@@ -86,7 +86,9 @@ class BlockSums {
   using Terms = std::function<Exprs(Halide::Expr s)>;
 
   // Total(b, c, n) are the sums of `terms` over block b. `size` is the number of elements of a plane, >= `chunk`.
-  BlockSums(const Terms &terms, const Halide::Expr &size, int chunk, Halide::Var b, Halide::Var c, Halide::Var n)
+  // `meanwhile(chunk)` is 0, and done once for each whole chunk.
+  BlockSums(const Terms &terms, const Halide::Expr &size, int chunk, Halide::Var b, Halide::Var c, Halide::Var n,
+            const std::function<Halide::Expr(Halide::Expr)> &meanwhile = nullptr)
       : at_{u_, b, c, n} {
     using namespace Halide;
     const Expr full = size / chunk;  // whole chunks
@@ -97,7 +99,8 @@ class BlockSums {
     k_ = RDom(0, chunks_per_block, "k");
     k_.where(b * chunks_per_block + k_ < full);
     // Bounds inference does not see that through the blocks' loop.
-    const Expr index = min(b * chunks_per_block + k_, full - 1);
+    Expr index = min(b * chunks_per_block + k_, full - 1);
+    if (meanwhile) index = unsafe_promise_clamped(index + meanwhile(index), 0, full - 1);
     Add(count, chunk, [&](int i) { return terms(index * chunk + i * kLanes + u_); });
 
     // The tail chunk belongs to the last block.
@@ -144,6 +147,9 @@ class BlockSums {
     if (masks) lanes_.update(1).never_partition(co);
     small_tail_ = true;
   }
+
+  // Where what is done meanwhile belongs.
+  Halide::LoopLevel EachChunk() { return Halide::LoopLevel(lanes_, k_[0]); }
 
   // A version of its own for calls where `condition` holds. After Schedule.
   void Specialize(const Halide::Expr &condition) {

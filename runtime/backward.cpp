@@ -25,7 +25,10 @@ class BackwardEngine : public Engine {
         return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the gradients of scale and shift of %lld planes",
                     static_cast<long long>(problem_.planes()));
     }
-    ForParts([this](const Part &part, bool parallel) { Differentiate(part, parallel); });
+    ForParts<Late>([this](const Part &part, bool parallel, Late *now, Late *before) {
+      Differentiate(part, parallel, now, before);
+      Finish(before);
+    });
     if (!outcome_.failed() && shares_) AddShares();
     return outcome_.Tell();
   }
@@ -33,13 +36,20 @@ class BackwardEngine : public Engine {
  private:
   bool active() const { return problem_.slope != 1; }
 
-  void Differentiate(const Part &part, bool parallel) {
+  // Planes whose coefficients are known and whose gradients are not written yet.
+  struct Late : Waiting {
+    double means[kSlots], coefficients[kForwardColumns * kSlots], gradients[kColumns * kSlots];
+    int64_t row;  // from one column to the next
+  };
+
+  void Differentiate(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
-    } else if (part.size < kTiny) {
+    } else if (part.size < kTiny && TinyLast(part, problem_.dx) == 0) {
       Tiny(part);
     } else {
-      double means[kSlots], rstds[kSlots];
+      double *const means = now->means;
+      double rstds[kSlots];
       const int64_t row = part.padded();
       for (int64_t n = 0; n < part.batch; n++) {
         for (int64_t c = 0; c < row; c++) {
@@ -48,7 +58,13 @@ class BackwardEngine : public Engine {
           rstds[n * row + c] = problem_.rstd.Get(part.n + n, from);
         }
       }
-      Fast(part, parallel, means, rstds);
+      if (part.size < kTiny) {
+        const int64_t last = TinyLast(part, problem_.dx);
+        WideLast({part.n, part.batch, part.c, last, part.size}, means, rstds, row);
+        if (last < part.channels) Tiny({part.n, part.batch, part.c + last, part.channels - last, part.size});
+      } else {
+        Fast(part, parallel, rstds, now, before);
+      }
     }
     if (!problem_.lengths) return;
     for (const Array *array : {&problem_.dx, &problem_.dresidual}) {
@@ -60,15 +76,17 @@ class BackwardEngine : public Engine {
     }
   }
 
-  void Fast(const Part &part, bool parallel, const double *means, const double *rstds) {
+  void Fast(const Part &part, bool parallel, const double *rstds, Late *now, Late *before) {
     const int64_t blocks = Blocks(part.size), row = part.padded();
-    double coefficients[kForwardColumns * kSlots], gradients[kColumns * kSlots], own_sums[3 * kSlots];
+    const double *const means = now->means;
+    double *const coefficients = now->coefficients, *const gradients = now->gradients;
+    double own_sums[3 * kSlots];
     Memory<double> heap;
     double *const sums = Room(own_sums, 3 * kSlots, 3 * row * part.batch * blocks, &heap);
     if (!sums) return;
-    if (active()) ForwardCoefficients(part, parallel, means, rstds, sums, coefficients);
+    if (active()) ForwardCoefficients(part, parallel, means, rstds, sums, coefficients, before);
 
-    SumUp(part, parallel, means, coefficients, sums);
+    SumUp(part, parallel, means, coefficients, sums, before);
     View in = Sums(sums, part, row, 3, 0, blocks);
     View mean = PerPlanes(means, part, row), rstd = PerPlanes(rstds, part, row);
     View out = Columns(gradients, part, row, kColumns, row);
@@ -86,42 +104,46 @@ class BackwardEngine : public Engine {
     for (int64_t n = 0; n < part.batch; n++) {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && fast(n, c);
     }
-    if (all_fast) return Apply(part, parallel, means, coefficients, gradients, row);
+    const Numbers numbers{means, coefficients, gradients, row};
+    if (all_fast && !parallel && Streams(part)) {
+      now->row = row;
+      return Wait(part, TilesOf(part, 0, part.size), now);
+    }
+    if (all_fast) return Apply(part, parallel, numbers);
     ForRuns(
-        part, fast,
-        [&](const Part &run, int64_t n, int64_t c) {
-          Apply(run, parallel, means + n * row + c, coefficients + n * kForwardColumns * row + c,
-                gradients + n * kColumns * row + c, row);
-        },
+        part, fast, [&](const Part &run, int64_t n, int64_t c) { Apply(run, parallel, numbers.At(n, c)); },
         [&](const Part &plane, int64_t n, int64_t c) { Wide(plane, means + n * row + c, rstds + n * row + c, row); });
   }
 
-  void SumUp(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums) {
+  // Sums of the gradient; what waits is written meanwhile.
+  void SumUp(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums,
+             Late *before) {
     if (plan_.layout == Layout::kLast) return GradientSumsLast(part, parallel, means, coefficients, sums);
-    const int64_t row = part.padded();
-    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
-    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
+    const int64_t row = part.padded(), blocks = Blocks(part.size);
+    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()}), stepwise = before->waits();
+    if (stepwise && direct && !active() && Flow(before, part, means, sums)) return;
+    ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
+      if (stepwise) Continue(before, part, block, blocks, {&problem_.x, &problem_.dy});
       const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
                    r = Read(residual(), part, first, elements);
       View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
       View mean = PerPlanes(means, part, part.channels);
       View out = Sums(sums, part, part.channels, 3, block, count);
+      if (plan_.stream && direct && !stepwise && !active()) {
+        // As in Engine::Moments.
+        View any(means, {{part.channels, 1}, {3, 0}, {part.batch, row}});
+        return Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
+                    x.Planes(), dy.Planes(), mean, x.Planes(), dy.Planes(), mean, any, x.Planes(), kOnlyFetch, 0, out);
+      }
       Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
            x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
     });
   }
 
-  bool Direct(const Part &part, std::initializer_list<const Array *> arrays) const {
-    for (const Array *array : arrays) {
-      if (!Window::Direct(problem_.Valid(*array, part.n), part)) return false;
-    }
-    return true;
-  }
-
   // The forward pass's own coefficients, so that z changes sign where it did there: from x again, as a mean that was
   // rounded to float may lie far from it, in standard deviations.
   void ForwardCoefficients(const Part &part, bool parallel, const double *means, const double *rstds, double *sums,
-                           double *coefficients) {
+                           double *coefficients, Waiting *before) {
     const int64_t row = part.padded();
     double own_pivots[kSlots];
     double count = static_cast<double>(part.size), eps = problem_.eps;
@@ -139,7 +161,7 @@ class BackwardEngine : public Engine {
       eps = 0;
       blocks = 1;
     } else {
-      Moments(part, parallel, own_pivots, sums);
+      Moments(part, parallel, own_pivots, sums, before);
     }
     View pivot = PerPlanes(own_pivots, part, row);
     View in(sums, {{row, 1}, {2, row}, {blocks, 2 * row}, {part.batch, 2 * row * blocks}});
@@ -147,33 +169,111 @@ class BackwardEngine : public Engine {
     Call("coefficients", kernels_.coefficients, pivot, in, Scale(part), Shift(part), eps, count, out);
   }
 
+  // What the gradients of a part's planes are made of.
+  struct Numbers {
+    const double *means, *coefficients, *gradients;
+    int64_t row;  // from one column to the next
+
+    // Those of the planes from the part's n-th sample and c-th channel.
+    Numbers At(int64_t n, int64_t c) const {
+      return {means + n * row + c, coefficients + n * kForwardColumns * row + c, gradients + n * kColumns * row + c,
+              row};
+    }
+  };
+
   // The residual's gradient first: dx may be written over dy.
-  void Apply(const Part &part, bool parallel, const double *means, const double *coefficients, const double *gradients,
-             int64_t row) {
-    if (problem_.dresidual.data) {
-      Elementwise(part, parallel, problem_.dresidual, 2, means, coefficients, gradients, row);
-    }
-    if (problem_.dx.data) {
-      Elementwise(part, parallel, problem_.dx, active() ? 1 : 0, means, coefficients, gradients, row);
-    }
+  template <typename F>
+  void ForResults(const F &f) const {
+    if (problem_.dresidual.data) f(problem_.dresidual, 2);
+    if (problem_.dx.data) f(problem_.dx, active() ? 1 : 0);
   }
 
-  void Elementwise(const Part &part, bool parallel, const Array &to, int form, const double *means,
-                   const double *coefficients, const double *gradients, int64_t row) {
-    if (plan_.layout == Layout::kLast) {
-      return GradientApplyLast(part, parallel, to, form, means, coefficients, gradients, row);
-    }
-    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
-    ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
-      const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),
-                   r = Read(residual(), part, first, count), out = Written(to, part, first, count);
-      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
-      View gradient = Columns(gradients, part, part.channels, kColumns, row);
-      View mean(means, {{part.channels, 1}, {part.batch, row}});
-      Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward, mean,
-           has_residual(), problem_.slope, form, gradient, out.Elements());
-      if (!outcome_.failed()) out.Flush();
+  bool Streams(const Part &part) const {
+    bool any = false, streams = false;
+    ForResults([&](const Array &to, int) {
+      streams = (streams || !any) && Engine::Streams(part, {&problem_.x, &problem_.dy, &residual(), &to});
+      any = true;
     });
+    return streams;
+  }
+  // Both results in the same tiles, as one may be written over what the other is made from.
+  Tiles TilesOf(const Part &part, int64_t first, int64_t count) const {
+    return Tiles(part, problem_.dx.data ? problem_.dx : problem_.dresidual, first, count);
+  }
+
+  void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override {
+    const Late &late = static_cast<const Late &>(waiting);
+    const Numbers numbers{late.means, late.coefficients, late.gradients, late.row};
+    StreamTile(TilesOf(late.part, 0, late.part.size), tile, late.part, numbers, fetches);
+  }
+
+  using Engine::Flow;
+  bool Flow(Late *before, const Part &next, const double *means, double *sums) {
+    const Part part = before->part;
+    if (before->done > 0 || !part.SameSize(next) || problem_.dresidual.data) return false;
+    const Window x = Read(problem_.x, next, 0, next.size), dy = Read(problem_.dy, next, 0, next.size),
+                 x_before = Read(problem_.x, part, 0, part.size), dy_before = Read(problem_.dy, part, 0, part.size),
+                 dx = Written(problem_.dx, part, 0, part.size);
+    const int64_t row = before->row;
+    View mean = PerPlanes(means, next, next.channels), mean_before = PerPlanes(before->means, part, part.channels);
+    View gradient = Columns(before->gradients, part, part.channels, kColumns, row);
+    View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
+    Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
+         x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient,
+         dx.Elements(), Distance(problem_.x, next, before->after), Distance(problem_.dy, next, before->after), out);
+    before->done = before->tiles;
+    const int64_t rest = part.size % Chunk(part.size);
+    if (rest == 0) return true;
+    const Numbers numbers{before->means, before->coefficients, before->gradients, row};
+    const Tiles tiles = TilesOf(part, part.size - rest, rest);
+    Fetches none;
+    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
+    return true;
+  }
+
+  // `numbers` are those of `part`.
+  void StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers, Fetches *fetches) {
+    ForResults([&](const Array &to, int form) {
+      Stream(tiles, index, to, {&problem_.x, &problem_.dy}, fetches,
+             [&](const Part &p, int64_t first, int64_t count, View &out) {
+               Elementwise(p, first, count, numbers.At(p.n - part.n, p.c - part.c), form, out);
+             });
+    });
+  }
+
+  void Apply(const Part &part, bool parallel, const Numbers &numbers) {
+    if (Streams(part)) {
+      return ForBlocks(part, parallel, true, [&](int64_t, int64_t, int64_t first, int64_t count) {
+        const Tiles tiles = TilesOf(part, first, count);
+        Fetches none;
+        for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
+        StreamFence();
+      });
+    }
+    ForResults([&](const Array &to, int form) {
+      if (plan_.layout == Layout::kLast) {
+        const double *const means = numbers.means;
+        return GradientApplyLast(part, parallel, to, form, means, numbers.coefficients, numbers.gradients, numbers.row);
+      }
+      const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
+      ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
+        const Window out = Written(to, part, first, count);
+        View view = out.Elements();
+        Elementwise(part, first, count, numbers, form, view);
+        if (!outcome_.failed()) out.Flush();
+      });
+    });
+  }
+
+  void Elementwise(const Part &part, int64_t first, int64_t count, const Numbers &numbers, int form, View &out) {
+    const int64_t row = numbers.row;
+    const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),
+                 r = Read(residual(), part, first, count);
+    View forward = Columns(numbers.coefficients, part, part.channels, kForwardColumns, row);
+    View gradient = Columns(numbers.gradients, part, part.channels, kColumns, row);
+    View mean(numbers.means, {{part.channels, 1}, {part.batch, row}});
+    Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward, mean,
+         has_residual(), problem_.slope, form, gradient, out);
   }
 
   // All in double: planes of which a vector is worked on together.
@@ -214,14 +314,6 @@ class BackwardEngine : public Engine {
 
   // All in double: single planes that the float kernels can't do justice.
   void Wide(const Part &part, const double *means, const double *rstds, int64_t row) {
-    const int64_t last = TinyLast(part, problem_.dx);
-    if (last > 0) {
-      WideLast({part.n, part.batch, part.c, last, part.size}, means, rstds, row);
-      if (last < part.channels) {
-        Wide({part.n, part.batch, part.c + last, part.channels - last, part.size}, means + last, rstds + last, row);
-      }
-      return;
-    }
     double sums[2 * kSlots];
     View out = Columns(sums, part, part.channels, 2, part.channels);
     View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});

@@ -52,19 +52,19 @@ Layout CommonLayout(const Problem &problem) {
 // rarely stay in L2 where the whole does not: with a power of two of channels they share the same few sets.)
 void PlanLast(const Problem &problem, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
-  plan->stream = kStreams && Bytes(problem) > kLastStream;
-  plan->task_channels = std::min(channels, kSlots);
-  plan->task_batch = 1;
+  plan->stream = kStreams && Bytes(problem) > kStreamBytes;
+  plan->part_channels = std::min(channels, kSlots);
+  plan->part_batch = 1;
   plan->split = problem.batch < 2 * plan->threads && (plan->threads > 1 || channels * size > kLastElements);
   if (plan->split) return;
-  if (plan->task_channels == channels && !problem.lengths) {
+  if (plan->part_channels == channels && !problem.lengths) {
     const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
     const int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
-    plan->task_batch =
+    plan->part_batch =
         std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
   }
-  plan->channel_tasks = CeilDiv(channels, plan->task_channels);
-  plan->tasks = plan->channel_tasks * CeilDiv(problem.batch, plan->task_batch);
+  plan->channel_parts = CeilDiv(channels, plan->part_channels);
+  plan->parts = plan->channel_parts * CeilDiv(problem.batch, plan->part_batch);
 }
 
 // Calls f(part of its channels, channels before, block, blocks) for what the kernels that sum take at a time.
@@ -105,8 +105,8 @@ template <typename F>
 void Engine::Stream(const Part &part, int64_t first, int64_t count, const Array &to, const Inputs &from, bool ahead,
                     const F &f) {
   const int64_t row = part.channels * Size(to.element);
-  const int64_t most = std::clamp<int64_t>(kLastTile / row, 1, count);
-  alignas(kLine) char memory[kSlots * sizeof(double) + kLastTile];
+  const int64_t most = std::clamp<int64_t>(kTileBytes / row, 1, count);
+  alignas(kLine) char memory[kSlots * sizeof(double) + kTileBytes];
   const int64_t next = part.n + part.batch;
   Fetches fetches;
   if (ahead && next < problem_.batch) {

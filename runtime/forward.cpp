@@ -24,19 +24,28 @@ class ForwardEngine : public Engine {
         return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the running statistics of %lld planes",
                     static_cast<long long>(problem_.planes()));
     }
-    ForParts([this](const Part &part, bool parallel) { Normalize(part, parallel); });
+    ForParts<Late>([this](const Part &part, bool parallel, Late *now, Late *before) {
+      Normalize(part, parallel, now, before);
+      Finish(before);
+    });
     if (!outcome_.failed() && statistics_) UpdateRunning();
     return outcome_.Tell();
   }
 
  private:
-  void Normalize(const Part &part, bool parallel) {
+  // Planes whose coefficients are known and whose y is not written yet.
+  struct Late : Waiting {
+    double coefficients[kColumns * kSlots];
+    int64_t row;  // from one column to the next
+  };
+
+  void Normalize(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
     } else if (part.size < kTiny && !problem_.given) {
       Tiny(part);
     } else {
-      Fast(part, parallel);
+      Fast(part, parallel, now, before);
     }
     if (!problem_.lengths || !problem_.y.data) return;
     for (int64_t c = 0; c < part.channels; c++) {
@@ -46,9 +55,10 @@ class ForwardEngine : public Engine {
     }
   }
 
-  void Fast(const Part &part, bool parallel) {
+  void Fast(const Part &part, bool parallel, Late *now, Late *before) {
     const int64_t blocks = problem_.given ? 1 : Blocks(part.size), row = part.padded();
-    double pivots[kSlots], own_sums[2 * kSlots], coefficients[kColumns * kSlots];
+    double pivots[kSlots], own_sums[2 * kSlots];
+    double *const coefficients = now->coefficients;
     Memory<double> heap;
     double *const sums = Room(own_sums, 2 * kSlots, 2 * row * part.batch * blocks, &heap);
     if (!sums) return;
@@ -65,7 +75,7 @@ class ForwardEngine : public Engine {
       count = 1;
       if (problem_.rstd) eps = 0;
     } else {
-      Moments(part, parallel, pivots, sums);
+      Moments(part, parallel, pivots, sums, before);
     }
     // (Of one block where the statistics are given.)
     View pivot = PerPlanes(pivots, part, row);
@@ -79,6 +89,10 @@ class ForwardEngine : public Engine {
     bool all_fast = true;
     for (int64_t n = 0; n < part.batch; n++) {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && column(n, c, kFast) != 0;
+    }
+    if ((all_fast || problem_.given) && !parallel && Streams(part)) {
+      now->row = row;
+      return Wait(part, Tiles(part, problem_.y, 0, part.size), now);
     }
     if (all_fast || problem_.given) return Apply(part, parallel, coefficients, row);
     ForRuns(
@@ -95,19 +109,63 @@ class ForwardEngine : public Engine {
     return rstd == 0 ? 0 : 1 / (rstd * rstd);  // rstd = 0 is what a constant plane without eps has
   }
 
+  bool Streams(const Part &part) const {
+    return problem_.y.data && Engine::Streams(part, {&problem_.x, &problem_.y, &residual()});
+  }
+
+  void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override {
+    const Late &late = static_cast<const Late &>(waiting);
+    StreamTile(Tiles(late.part, problem_.y, 0, late.part.size), tile, late.part, late.coefficients, late.row, fetches);
+  }
+
+  bool Flow(Waiting *before, const Part &next, View &x, View &pivot, View &sums) override {
+    const Late &late = static_cast<const Late &>(*before);
+    const Part &part = late.part;
+    if (late.done > 0 || !part.SameSize(next)) return false;
+    const Window from = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size),
+                 to = Written(problem_.y, part, 0, part.size);
+    View in = Columns(late.coefficients, part, part.channels, kColumns, late.row);
+    Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, from.Elements(), in,
+         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Distance(problem_.x, next, late.after),
+         sums);
+    before->done = before->tiles;
+    const int64_t rest = part.size % Chunk(part.size);
+    if (rest == 0) return true;
+    const Tiles tiles(part, problem_.y, part.size - rest, rest);
+    Fetches none;
+    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, late.coefficients, late.row, &none);
+    return true;
+  }
+
+  // `coefficients` are those of `part`.
+  void StreamTile(const Tiles &tiles, int64_t index, const Part &part, const double *coefficients, int64_t row,
+                  Fetches *fetches) {
+    Stream(tiles, index, problem_.y, {&problem_.x}, fetches,
+           [&](const Part &p, int64_t first, int64_t count, View &out) {
+             const Window x = Read(problem_.x, p, first, count), r = Read(residual(), p, first, count);
+             View in =
+                 Columns(coefficients + (p.n - part.n) * kColumns * row + (p.c - part.c), p, p.channels, kColumns, row);
+             Call("apply", kernels_.apply, x.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(), out);
+           });
+  }
+
   // From the end backwards where the blocks are worked on one by one: the end is what the caches hold.
   void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row) {
     if (!problem_.y.data) return;
     if (plan_.layout == Layout::kLast) return ApplyLast(part, parallel, coefficients, row);
-    const bool direct = Window::Direct(problem_.Valid(problem_.x, part.n), part) &&
-                        Window::Direct(problem_.Valid(problem_.y, part.n), part) &&
-                        Window::Direct(problem_.Valid(residual(), part.n), part);
+    const bool direct = Direct(part, {&problem_.x, &problem_.y, &residual()}), stream = Streams(part);
     const int64_t last = Blocks(part.size) - 1;
     ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
       if (blocks == 1 && last > 0) {
         block = last - block;
         first = block * kBlock;
         count = block == last ? part.size - first : kBlock;
+      }
+      if (stream) {
+        const Tiles tiles(part, problem_.y, first, count);
+        Fetches none;
+        for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, coefficients, row, &none);
+        return StreamFence();
       }
       const Window x = Read(problem_.x, part, first, count), r = Read(residual(), part, first, count),
                    y = Written(problem_.y, part, first, count);
@@ -120,6 +178,11 @@ class ForwardEngine : public Engine {
 
   // All in double: planes of which a vector is worked on together.
   void Tiny(const Part &part) {
+    if (const int64_t last = TinyLast(part, problem_.y); last > 0) {
+      WideLast({part.n, part.batch, part.c, last, part.size});
+      if (last < part.channels) Tiny({part.n, part.batch, part.c + last, part.channels - last, part.size});
+      return;
+    }
     const TinyPart tiny(part);
     double statistics[kWideColumns * kSlots];
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_);
@@ -150,12 +213,6 @@ class ForwardEngine : public Engine {
 
   // All in double: single planes that the float kernels can't do justice.
   void Wide(const Part &part) {
-    const int64_t last = TinyLast(part, problem_.y);
-    if (last > 0) {
-      WideLast({part.n, part.batch, part.c, last, part.size});
-      if (last < part.channels) Wide({part.n, part.batch, part.c + last, part.channels - last, part.size});
-      return;
-    }
     double statistics[kWideColumns * kSlots];
     View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
     const Window x = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size);

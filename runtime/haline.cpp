@@ -25,7 +25,8 @@ haline_status Run(const haline::Problem &problem,
   const haline_status chosen = haline::ChooseBackend(problem.backend, tuning.backend, &kernels);
   if (chosen != HALINE_OK) return chosen;
   const auto &used = kernels->elements[static_cast<int>(problem.element)];
-  const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads(), tuning, used.apply_last.function != nullptr);
+  const haline::Plan plan =
+      haline::MakePlan(problem, haline::NumThreads(), tuning, used.apply_last.function != nullptr);
   const haline_status status = pass(problem, plan, *kernels);
   if (status == HALINE_OK) {
     last_target = problem.planes() == 0 || problem.size() == 0 ? ""

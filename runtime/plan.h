@@ -25,8 +25,12 @@ constexpr int64_t kVector = 16;            // channels: a multiple of every back
 constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth treating as channels-last
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
-constexpr int64_t kLastStream = 32 << 20;  // bytes: larger channels-last problems are written past the caches
-constexpr int64_t kLastTile = 8192;        // bytes of a result that are made in L1 and then written past the caches
+#if !defined(HALINE_STREAM_BYTES)
+#define HALINE_STREAM_BYTES 32 << 20  // tests set it to 0
+#endif
+constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;  // larger problems, x and y together, go past the caches
+constexpr int64_t kStreamElements = 16384;  // of a part then: one is fetched into L1 while the one before is written
+constexpr int64_t kTileBytes = 8192;        // of a result, made in L1 and then written past the caches
 
 // What the problem's tensors have in common. kPlanes: the elements of a plane lie side by side, or are copied. kLast:
 // the channels of an element do (channels-last), and a plane's elements have one stride.
@@ -35,13 +39,14 @@ enum class Layout { kPlanes, kLast };
 struct alignas(64) Plan {
   int threads = 1;
   Layout layout = Layout::kPlanes;
-  bool stream = false;        // kLast: results go past the caches
   bool split = false;         // plane by plane (kLast: sample by sample), all threads on one
+  bool stream = false;        // results go past the caches
   int64_t task_elements = 0;  // that a task should have, about
-  int64_t task_channels = 0;  // else a task is task_batch x task_channels planes
-  int64_t task_batch = 0;
-  int64_t channel_tasks = 0;
-  int64_t tasks = 0;
+  int64_t part_channels = 0;  // else a part is part_batch x part_channels planes
+  int64_t part_batch = 0;
+  int64_t channel_parts = 0;
+  int64_t parts = 0;
+  int64_t run = 1;  // parts of a task, one after the other
 };
 
 // `last`: whether there are kernels for channels-last tensors.
@@ -50,9 +55,11 @@ Layout CommonLayout(const Problem &problem);
 // Completes the plan of a problem of that layout.
 void PlanLast(const Problem &problem, Plan *plan);
 
+constexpr int64_t Chunk(int64_t size) { return size < kLarge ? 64 : 128; }
+
 constexpr int64_t Blocks(int64_t size) {
   // The tail chunk, which may reach over the border, belongs to the last block of whole chunks.
-  const int64_t chunk = size < kLarge ? 64 : 128;
+  const int64_t chunk = Chunk(size);
   const int64_t full = size / chunk, chunks_per_block = kBlock / chunk;
   return full == 0 ? 1 : (full + chunks_per_block - 1) / chunks_per_block;
 }

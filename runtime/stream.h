@@ -18,6 +18,9 @@ constexpr bool kStreams = false;
 
 constexpr int64_t kLine = 64, kPage = 4096;  // bytes
 
+// A prefetch whose page is not in the TLB may be dropped; a load is not.
+inline void Touch(const char *p) { (void)*static_cast<const volatile char *>(p); }
+
 // Bytes that will be read next, fetched into the innermost cache a little at a time.
 class Ahead {
  public:
@@ -31,17 +34,17 @@ class Ahead {
   void Fetch(int64_t bytes) {
     const char *const stop = end_ - at_ > bytes ? at_ + bytes : end_;
     for (; at_ < stop; at_ += kLine) {
-      // A prefetch whose page is not in the TLB may be dropped: a page before, one is read.
       if (reinterpret_cast<uintptr_t>(at_) % kPage < kLine && end_ - at_ > kPage) Touch(at_ + kPage);
       __builtin_prefetch(at_, 0, 3);
     }
   }
 
  private:
-  static void Touch(const char *p) { (void)*static_cast<const volatile char *>(p); }
-
   const char *at_ = nullptr, *end_ = nullptr;
 };
+
+// For the kernels that work on two parts at a time, instead of a distance: fetches what is read next, stores nothing.
+constexpr int32_t kOnlyFetch = INT32_MIN;
 
 // What is fetched while a tile is written: some of what the next part reads, and all that the next tile does.
 struct Fetches {
