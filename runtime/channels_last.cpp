@@ -50,9 +50,9 @@ Layout CommonLayout(const Problem &problem) {
 
 // A task is some whole samples. All threads together work on one where there are few. (Some channels of a sample would
 // rarely stay in L2 where the whole does not: with a power of two of channels they share the same few sets.)
-void PlanLast(const Problem &problem, Plan *plan) {
+void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
-  plan->stream = kStreams && Bytes(problem) > kStreamBytes;
+  plan->stream = kStreams && Bytes(problem) > (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
   plan->part_channels = std::min(channels, kSlots);
   plan->part_batch = 1;
   plan->split = problem.batch < 2 * plan->threads && (plan->threads > 1 || channels * size > kLastElements);

@@ -20,7 +20,7 @@ int64_t Divisor(int64_t count, int64_t most) {
 
 // Whether results had better go past the caches, which don't hold the tensors. Not in place: what is overwritten was
 // read already, and plain stores are as fast as a copy (one Zen 5 thread, 32 planes of 1 MiB: 0.9 to 1.0 against 0.86).
-bool Streams(const Problem &problem) {
+bool Streams(const Problem &problem, const Tuning &tuning) {
   if (!kStreams || problem.size() < kTiny) return false;
   const auto over = [&](const Array &result) {
     for (const Array *input : {&problem.x, &problem.residual, &problem.dy}) {
@@ -35,7 +35,8 @@ bool Streams(const Problem &problem) {
     if (!array->contiguous()) return false;
     arrays++;
   }
-  return arrays * problem.planes() * problem.size() * Size(problem.element) > kStreamBytes;
+  return arrays * problem.planes() * problem.size() * Size(problem.element) >
+         (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
 }
 
 }  // namespace
@@ -47,8 +48,8 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   plan.threads = static_cast<int>(std::clamp<int64_t>(planes * size / (tuning.serial_elements / 2), 1, threads));
   plan.task_elements = tuning.task_elements;
   if (last) plan.layout = CommonLayout(problem);
-  if (plan.layout == Layout::kLast) return PlanLast(problem, &plan), plan;
-  plan.stream = Streams(problem);
+  if (plan.layout == Layout::kLast) return PlanLast(problem, tuning, &plan), plan;
+  plan.stream = Streams(problem, tuning);
   plan.split = plan.threads > 1 && (size > tuning.split_plane || (planes < 2 * plan.threads && size >= 8 * kBlock));
   if (plan.split) return plan;
 

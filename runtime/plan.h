@@ -26,7 +26,7 @@ constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
 #if !defined(HALINE_STREAM_BYTES)
-#define HALINE_STREAM_BYTES 32 << 20  // tests set it to 0
+#define HALINE_STREAM_BYTES kKnobTable[kStreamKnob].otherwise  // tests set it to 0
 #endif
 constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;  // larger problems, x and y together, go past the caches
 constexpr int64_t kStreamElements = 16384;  // of a part then: one is fetched into L1 while the one before is written
@@ -53,7 +53,7 @@ struct alignas(64) Plan {
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last);
 Layout CommonLayout(const Problem &problem);
 // Completes the plan of a problem of that layout.
-void PlanLast(const Problem &problem, Plan *plan);
+void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan);
 
 constexpr int64_t Chunk(int64_t size) { return size < kLarge ? 64 : 128; }
 

@@ -101,9 +101,9 @@ Tuning TuningOf(const Problem &problem) {
   };
   tuning.backend = static_cast<int>(at.backend.load(std::memory_order_relaxed));
   set(kTaskKnob, &tuning.task_elements);
-  set(kLeastTaskKnob, &tuning.least_task);
   set(kSerialKnob, &tuning.serial_elements);
   set(kSplitKnob, &tuning.split_plane);
+  set(kStreamKnob, &tuning.stream_bytes);
   return tuning;
 }
 

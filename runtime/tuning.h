@@ -12,9 +12,9 @@ namespace haline {
 struct Tuning {
   int backend = -1;  // to prefer, an index of haline_backend_at, where the caller and the process name none
   int64_t task_elements = kKnobTable[kTaskKnob].otherwise;
-  int64_t least_task = kKnobTable[kLeastTaskKnob].otherwise;
   int64_t serial_elements = kKnobTable[kSerialKnob].otherwise;
   int64_t split_plane = kKnobTable[kSplitKnob].otherwise;
+  int64_t stream_bytes = Settings::kUnset;  // plan.h has the default
 };
 
 Tuning TuningOf(const Problem &problem);

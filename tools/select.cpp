@@ -65,9 +65,9 @@ Choices ChoicesFor(Regime regime, int threads) {
     }
   };
   if (regime != kHugePlanes) add(kTaskKnob, {-3, -2, -1, 1, 2, 3});
-  if (regime != kHugePlanes && threads > 1) add(kLeastTaskKnob, {-2, -1, 1, 2});
   if (regime != kHugePlanes && threads > 1) add(kSerialKnob, {-2, -1, 1, 2});
   if (regime == kInMemory || regime == kHugePlanes) add(kSplitKnob, {-3, -2, -1});
+  if (regime == kCached || regime == kInMemory) add(kStreamKnob, {-2, -1, 1, 2, 3});
   return choices;
 }
 
