@@ -23,7 +23,7 @@ constexpr int64_t kSplitPlane = 1 << 20;    // larger planes are worked on by al
 
 constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
 constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
-constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth treating as channels-last
+constexpr int64_t kLeastLast = 2;          // channels of a tensor that is worth treating as channels-last
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
 constexpr int64_t kLastStream = 32 << 20;  // bytes: larger channels-last problems are written past the caches
