@@ -22,7 +22,7 @@ constexpr int64_t kSlots = 512;  // planes x blocks of a task, as many as its sc
 
 constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
 constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
-constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth treating as channels-last
+constexpr int64_t kLeastLast = 2;          // channels of a tensor that is worth treating as channels-last
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
 #if !defined(HALINE_STREAM_BYTES)
