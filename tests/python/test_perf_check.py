@@ -175,7 +175,7 @@ def test_rows_are_medians_of_the_right_time():
 def builds(tmp_path):
     """Makes build folders with programs that write rows of given times."""
 
-    def make(name, factors=None, status=0, text=None):
+    def make(name, factors=None, status=0, text=None, passes=True):
         folder = tmp_path / name
         (folder / "bench").mkdir(parents=True)
         for bench in ("haline_bench", "haline_call_bench"):
@@ -188,10 +188,13 @@ def builds(tmp_path):
 import json, re, sys
 options = dict(word.lstrip("-").split("=", 1) for word in sys.argv[1:] if "=" in word)
 rows = json.loads({json.dumps(rows)!r})
-if "--benchmark_list_tests" in sys.argv:
+if "--help" in sys.argv:
+    print("--pass" if {passes} else "--shapes")
+elif "--benchmark_list_tests" in sys.argv:
     print(*(row["name"] for row in rows), sep="\\n")
 else:
     rows = [row for row in rows if re.search(options["benchmark_filter"], row["name"])]
+    rows = [row for row in rows if "pass" in options or not row["name"].startswith("backward")]
     with open(options["benchmark_out"], "w") as out:
         out.write({text!r} or json.dumps({{"benchmarks": rows}}))
 sys.stderr.write("a word\\n")
@@ -221,6 +224,15 @@ def test_the_program_fails_on_a_loss(builds, capsys):
     assert run_main(builds("base"), builds("head", factors)) == 1
     assert f"FAILED: slower: {SLOW}, call/cpp/2x6x2x4/x86-avx512" in capsys.readouterr().out
     assert run_main(builds("base2"), builds("head2", factors), "--filter=copy|backward") == 0
+
+
+def test_backward_rows_are_compared_where_both_builds_have_them(builds, capsys):
+    backward = "backward/f32/nchw/8x64x32x32/x86-avx512"
+    head = builds("head", {backward: 1.4})
+    assert run_main(builds("base"), head) == 1
+    assert f"FAILED: slower: {backward}" in capsys.readouterr().out
+    assert run_main(builds("older", passes=False), head) == 0
+    assert f"not in base: {backward}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("more", "message"), [
