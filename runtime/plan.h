@@ -19,6 +19,7 @@ constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
 constexpr int64_t kTaskElements = 32768;    // read twice, written once: x and y of a task stay in a core's L2
 constexpr int64_t kSerialElements = 32768;  // fewer in all: a thread costs more than it saves; each has half of it
+constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done before a thread that slept has come
 constexpr int64_t kSplitPlane = 1 << 20;    // larger planes are worked on by all threads together
 
 struct alignas(64) Plan {
