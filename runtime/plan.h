@@ -17,8 +17,9 @@ constexpr int64_t kBlock = 16384;             // elements whose partial sums are
 constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
 // Part of the schedule, as is what tuning.h has.
-constexpr int64_t kGroup = 16;   // tiny planes are worked on in groups: the widest vector of any back end
-constexpr int64_t kSlots = 512;  // planes x blocks of a task, as many as its scratch memory has room for
+constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
+constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
+constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done before a thread that slept has come
 
 constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
 constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
