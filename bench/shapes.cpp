@@ -136,6 +136,19 @@ std::vector<Shape> SelectShapes(const std::vector<std::string> &names) {
   return selected;
 }
 
+const char *LayoutName(Layout layout) { return layout == Layout::kNhwc ? "nhwc" : "nchw"; }
+
+Shape Strides(const Shape &shape, Layout layout) {
+  Shape strides(shape.size());
+  int64_t stride = layout == Layout::kNhwc ? shape[1] : 1;
+  for (size_t i = shape.size(); i-- > 0;) {
+    strides[i] = stride;
+    if (i != 1 || layout == Layout::kNchw) stride *= shape[i];
+  }
+  if (layout == Layout::kNhwc) strides[1] = 1;
+  return strides;
+}
+
 std::string ShapeName(const Shape &shape) {
   std::string name;
   for (const int64_t extent : shape) {

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "bench/shapes.h"
+
 namespace haline::bench {
 
 // The medians of all repetitions of a row.
@@ -36,11 +38,11 @@ bool RunAndPrint(const std::vector<std::string> &words,
                  const std::function<void(std::ostream &, const Medians &)> &print);
 
 // The names of the rows.
-std::string ForwardRow(const std::string &shape, const std::string &backend);
+std::string ForwardRow(const std::string &shape, Layout layout, const std::string &backend);
 std::string CopyRow(const std::string &shape);
 
 // GB/s of each shape (lines) and back end (columns), and the fraction of the copy's speed in the same run.
-void PrintBandwidth(std::ostream &out, const Medians &medians, const std::vector<std::string> &shapes,
+void PrintBandwidth(std::ostream &out, const Medians &medians, const std::vector<std::string> &shapes, Layout layout,
                     const std::vector<std::string> &backends);
 
 }  // namespace haline::bench

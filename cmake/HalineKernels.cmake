@@ -1,6 +1,9 @@
 # From the list of generators/kernels.cmake to object files and the run-time table. The only caller of Halide's CMake
 # functions.
 
+include(HalineSchedules)
+haline_read_schedules("${PROJECT_SOURCE_DIR}/generators/schedules")
+
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(HALINE_BACKENDS ${HALINE_X86_BACKENDS})
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
@@ -40,8 +43,16 @@ function(haline_add_kernel name generator params element backend target out_func
                      GENERATOR haline_${generator}
                      FUNCTION_NAME ${function}
                      TARGETS "${target}"
-                     PARAMS element=${element} ${params}
+                     PARAMS element=${element} ${params} ${HALINE_SCHEDULE_${name}_${element}_${backend}}
                      USE_RUNTIME haline_halide_runtime)
+  # For scripts/tune.sh, which compiles the same kernel with other schedules.
+  string(REPLACE ";" "\", \"" quoted "element=${element};${params}")
+  string(REPLACE ";" "\", \"" schedule "${HALINE_SCHEDULE_${name}_${element}_${backend}}")
+  if(schedule)
+    set(schedule "\"${schedule}\"")
+  endif()
+  set_property(GLOBAL APPEND_STRING PROPERTY HALINE_KERNEL_LINES
+    "{\"function\": \"${function}\", \"kernel\": \"${name}\", \"generator\": \"${generator}\", \"backend\": \"${backend}\", \"element\": \"${element}\", \"target\": \"${target}-no_runtime\", \"params\": [\"${quoted}\"], \"schedule\": [${schedule}]},\n")
 endfunction()
 
 # Compiles every kernel for every back end. Sets HALINE_KERNEL_OBJECTS (with the one Halide runtime's) and
@@ -90,6 +101,11 @@ function(haline_add_kernels)
   string(JOIN "" headers ${headers})
   file(CONFIGURE OUTPUT "${dir}/kernel_headers.inc" CONTENT "${headers}")
   file(CONFIGURE OUTPUT "${dir}/kernel_table.inc" CONTENT "${table}")
+  get_property(lines GLOBAL PROPERTY HALINE_KERNEL_LINES)
+  string(REGEX REPLACE ",\n$" "\n" lines "${lines}")
+  string(JOIN "\", \"" schedules ${HALINE_SCHEDULES})
+  file(CONFIGURE OUTPUT "${dir}/kernels.json" @ONLY
+       CONTENT "{\"schedules\": [\"${schedules}\"],\n\"compiler\": \"${CMAKE_CXX_COMPILER}\",\n\"halide\": \"${Halide_VERSION}\",\n\"kernels\": [\n${lines}]}\n")
   list(TRANSFORM functions PREPEND "haline_")
   set(HALINE_KERNEL_TARGETS "${functions}" PARENT_SCOPE)
   list(TRANSFORM functions REPLACE "(.+)" "${dir}/\\1.o")

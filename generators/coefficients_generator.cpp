@@ -6,6 +6,7 @@
 //
 // `fast` is 0 where these can't keep the promised accuracy: such a plane goes to the wide kernel.
 #include "element.h"
+#include "estimates.h"
 #include "statistics.h"
 
 namespace haline {
@@ -14,6 +15,7 @@ using namespace Halide;
 class Coefficients : public Generator<Coefficients> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
+  GeneratorParam<int> vector{"vector", 0};  // schedule: planes of a vector, up to 8; 0: a register of doubles
 
   // Scratch memory, c padded to a multiple of 8.
   Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
@@ -49,9 +51,9 @@ class Coefficients : public Generator<Coefficients> {
     }
 
     // h and b of plane i of vector v.
-    const int vector = natural_vector_size<double>();
+    const int width = VectorSize();
     {
-      const Expr plane = v * vector + i;
+      const Expr plane = v * width + i;
       const Expr delta = moments(plane, n)[0], mean = moments(plane, n)[1], a = moments(plane, n)[4];
       const Expr hi = rounded(mean);
       const Expr lo = (pivot(plane, n) - hi) + delta;
@@ -62,13 +64,13 @@ class Coefficients : public Generator<Coefficients> {
     // the mean, and y keeps its relative accuracy. (Not for a constant plane, whose y is exactly the shift.)
     // Such shifts are rare, and vectors without one are spared the arithmetic.
     const auto large = [&](const Expr &plane) { return abs(offset(plane)) > 2 * max(abs(gain(plane)), 1); };
-    lane = RDom(0, vector, "lane");
+    lane = RDom(0, width, "lane");
     any_large(v, n) = 0;
-    any_large(v, n) = max(any_large(v, n), cast<int>(large(v * vector + lane)));
-    rooted = RDom(0, vector, "rooted");
+    any_large(v, n) = max(any_large(v, n), cast<int>(large(v * width + lane)));
+    rooted = RDom(0, width, "rooted");
     rooted.where(any_large(v, n) > 0);
     {
-      const Expr plane = v * vector + rooted;
+      const Expr plane = v * width + rooted;
       const Expr delta = moments(plane, n)[0], mean = moments(plane, n)[1], var = moments(plane, n)[2],
                  a = moments(plane, n)[4];
       const Expr distance = offset(plane) / a;
@@ -79,7 +81,7 @@ class Coefficients : public Generator<Coefficients> {
       line(rooted, v, n) = Tuple(select(found, hi, line(rooted, v, n)[0]),
                                  select(found, rounded(lo * a * Expr(-1.0)), line(rooted, v, n)[1]));
     }
-    const Expr h = line(c % vector, c / vector, n)[0], b = line(c % vector, c / vector, n)[1];
+    const Expr h = line(c % width, c / width, n)[0], b = line(c % width, c / width, n)[1];
     const Expr mean = moments(c, n)[1], var = moments(c, n)[2], rstd = moments(c, n)[3], a = moments(c, n)[4];
 
     // The pivot lies within 0.36 standard deviations of the mean; no square overflowed nor, where eps is too small
@@ -93,6 +95,7 @@ class Coefficients : public Generator<Coefficients> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     pivot.dim(0).set_min(0);
     sums.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
@@ -100,17 +103,19 @@ class Coefficients : public Generator<Coefficients> {
     coefficients.dim(0).set_min(0);
     coefficients.dim(1).set_bounds(0, 7);
     // x86-avx512, one core, planes of 64 elements: 1.8 ns a plane; 2.2 with the roots worked out for all.
-    const int vector = natural_vector_size<double>();
-    ScheduleColumns(coefficients, 7, columns, total, block, vector);
+    const int width = VectorSize();
+    ScheduleColumns(coefficients, 7, columns, total, block, width);
     const LoopLevel vectors(coefficients, Var("co"));
-    moments.compute_at(vectors).vectorize(c, vector);
-    line.compute_at(vectors).bound(i, 0, vector).vectorize(i);
+    moments.compute_at(vectors).vectorize(c, width);
+    line.compute_at(vectors).bound(i, 0, width).vectorize(i);
     line.update().vectorize(rooted);
     any_large.compute_at(vectors);
     any_large.update().atomic().vectorize(lane);
   }
 
  private:
+  int VectorSize() const { return vector > 0 ? int(vector) : natural_vector_size<double>(); }
+
   Var c{"c"}, n{"n"}, which{"which"}, i{"i"}, v{"v"};
   RDom block, lane, rooted;
   Func total{"total"}, moments{"moments"}, line{"line"}, any_large{"any_large"}, columns{"columns"};

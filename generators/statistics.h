@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "Halide.h"
+#include "layout.h"
 
 namespace haline {
 
@@ -96,7 +97,7 @@ class BlockSums {
     k_ = RDom(0, chunks_per_block, "k");
     k_.where(b * chunks_per_block + k_ < full);
     // Bounds inference does not see that through the blocks' loop.
-    const Expr index = unsafe_promise_clamped(b * chunks_per_block + k_, 0, full - 1);
+    const Expr index = min(b * chunks_per_block + k_, full - 1);
     Add(count, chunk, [&](int i) { return terms(index * chunk + i * kLanes + u_); });
 
     // The tail chunk belongs to the last block.
@@ -115,17 +116,39 @@ class BlockSums {
     return tree_->Total({b, c, n});
   }
 
-  // Vectors along the lanes; all of it inside the loop `at`.
-  void Schedule(const Halide::LoopLevel &at, int vector) {
+  // Vectors along the lanes, `unroll` chunks a step; all of it inside the loop `at`.
+  void Schedule(const Halide::LoopLevel &at, int vector, int unroll = 1) {
     lanes_.compute_at(at).bound(u_, 0, kLanes).vectorize(u_, vector).unroll(u_);
     lanes_.update(0).reorder(u_, k_[0]).vectorize(u_, vector).unroll(u_);
+    if (unroll > 1) lanes_.update(0).unroll(k_[0], unroll);
     lanes_.update(1).reorder(u_, tail_[0]).vectorize(u_, vector).unroll(u_);
     tree_->Schedule(at);
   }
 
+  // Vectors across channels: for channels-last tensors, whose neighbours in memory are the same element of all planes.
+  // A chunk's trees are vertical, and the lanes of kMostSummed channels, 16 KiB for two terms, stay in L1. Inside the
+  // loop `at`, which has those channels.
+  void ScheduleAcross(const Halide::LoopLevel &at, int vector, bool masks) {
+    using Halide::TailStrategy;
+    const Halide::Var b = lanes_.args()[1], c = lanes_.args()[2], n = lanes_.args()[3];
+    lanes_.compute_at(at).bound(u_, 0, kLanes).bound_storage(c, kMostSummed).reorder_storage(c, u_, b, n);
+    lanes_.reorder(c, u_).vectorize(c, vector, TailStrategy::RoundUp);
+    // Guarded: nothing past the last channel may be read.
+    Halide::Var co("co"), ci("ci");
+    for (int i : {0, 1}) {
+      const Halide::RVar r = i == 0 ? k_[0] : tail_[0];
+      lanes_.update(i).split(c, co, ci, vector, TailStrategy::PredicateLoads).reorder(ci, co, u_, r).vectorize(ci);
+    }
+    // The tail runs once for a plane: small rather than fast.
+    lanes_.update(1).never_partition(u_);
+    if (masks) lanes_.update(1).never_partition(co);
+    small_tail_ = true;
+  }
+
   // A version of its own for calls where `condition` holds. After Schedule.
   void Specialize(const Halide::Expr &condition) {
-    for (int i : {0, 1}) lanes_.update(i).specialize(condition);
+    lanes_.update(0).specialize(condition);
+    if (!small_tail_) lanes_.update(1).specialize(condition);
   }
 
  private:
@@ -142,6 +165,7 @@ class BlockSums {
   Exprs at_;
   Halide::RDom k_, tail_;
   Halide::Func lanes_{"lanes"};
+  bool small_tail_ = false;
   std::unique_ptr<LaneTree> tree_;
 };
 

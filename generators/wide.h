@@ -100,30 +100,109 @@ class PlaneScale {
   Halide::Expr factor;  // a function of c and n
 };
 
+// A type of its own for what is kept in registers: Halide would give it memory that it shares with an array of its
+// type.
+inline Halide::Expr Bits(const Halide::Expr &e) { return reinterpret(Halide::Int(e.type().bits()), e); }
+
+// Planes (s, c, n) turned to (c, s, n) and back: rows of elements are read and written whole, and a block of a vector
+// of planes by a few elements is turned in registers.
+class Turn {
+ public:
+  static constexpr int kSide = 4;
+
+  Turn(const std::string &name, Halide::Var s, Halide::Var c, Halide::Var n)
+      : rows(name + "_rows"), turned(name + "_turned"), tile(name + "_tile"), s_(s), c_(c), n_(n) {}
+
+  // `value` makes a double of a stored element: once for all that is done with it.
+  void In(const Halide::Func &from, const std::function<Halide::Expr(Halide::Expr)> &value) {
+    rows(s_, c_, n_) = Bits(from(s_, c_, n_));
+    turned(c_, s_, n_) = reinterpret(from.type(), rows(s_, c_, n_));
+    tile(c_, s_, n_) = value(turned(c_, s_, n_));
+  }
+  // The result, (s, c, n), of what turned is.
+  Halide::Expr Out() {
+    rows(s_, c_, n_) = Bits(turned(c_, s_, n_));
+    return reinterpret(turned.type(), rows(s_, c_, n_));
+  }
+
+  void ScheduleIn(const Halide::LoopLevel &at, int vector, const std::function<Halide::Expr(int size)> &dense) {
+    using namespace Halide;
+    tile.compute_at(at).store_in(MemoryType::Stack).bound_extent(c_, vector);
+    const auto blocks = [&](Stage stage, int side) {
+      stage.split(s_, so_, s_, side, TailStrategy::ShiftInwards).reorder(c_, s_, so_, n_).vectorize(c_).unroll(s_);
+    };
+    for (int size = 1; size <= kSide; size++) blocks(tile.specialize(dense(size)), size);
+    blocks(tile, kSide);
+    turned.compute_at(tile, so_).bound_extent(c_, vector).vectorize(c_).vectorize(s_);
+    rows.compute_at(tile, so_).bound_extent(c_, vector).vectorize(s_);
+    for (int size = 1; size <= kSide; size++) rows.specialize(dense(size)).vectorize(c_);
+    rows.unroll(c_);
+  }
+  // In blocks of `so` of a result (s, c, n).
+  void ScheduleOut(const Halide::LoopLevel &so, int vector) {
+    turned.compute_at(so).bound_extent(c_, vector).vectorize(c_).unroll(s_);
+    rows.compute_at(so).bound_extent(c_, vector).vectorize(s_).vectorize(c_);
+  }
+
+  Halide::Func rows, turned, tile;
+
+ private:
+  const Halide::Var s_, c_, n_, so_{"so"};
+};
+
 // The schedule of a wide kernel: `result` (s, c, n) and `numbers` (c, which, n) in one loop over the planes.
 struct WideSchedule {
   Halide::Func result, numbers;
-  std::vector<Halide::Func> staged;     // copies (c, s, n) of the inputs, used with vectors across planes
+  std::vector<std::pair<Turn *, Halide::OutputImageParam>> inputs;  // used with vectors across planes
+  Turn *turn;                           // the result (c, s, n) and (s, c, n), used with vectors across planes
   std::vector<Halide::Func> per_plane;  // functions of (c, n)
   std::vector<PlaneSum *> sums;
-  Halide::Expr has_residual;
+  Halide::Expr plain;  // no activation, no residual
+  Halide::OutputImageParam to;
   Halide::Var s, c, n, which;
 
-  // Vectors of `vector` planes, whose elements are gathered once into memory on the stack.
+  // Vectors of `vector` planes: turned on their way into memory on the stack and out of it.
   void AcrossPlanes(int vector) {
     using Halide::TailStrategy;
-    Halide::Var co("co"), ci("ci");
-    result.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, s, co, n).vectorize(ci);
-    numbers.split(c, co, ci, vector, TailStrategy::GuardWithIf).reorder(ci, which, co, n).vectorize(ci).unroll(which);
-    result.specialize(!has_residual);
+    constexpr int kSide = Turn::kSide;
+    Halide::Var co("co"), ci("ci"), so("so"), si("si");
+    const auto dense = [&](const Halide::OutputImageParam &image, int size) {
+      return to.dim(0).extent() == size && image.dim(1).stride() == size;
+    };
+    result.split(c, co, ci, vector, TailStrategy::RoundUp);
+    for (int size = 1; size <= kSide; size++) {
+      Halide::Expr all = dense(to, size);
+      for (auto &[input, image] : inputs) all = all && dense(image, size);
+      result.specialize(all)
+          .split(s, so, si, size, TailStrategy::RoundUp)
+          .reorder(si, ci, so, co, n)
+          .vectorize(si)
+          .vectorize(ci);
+    }
+    result.specialize(to.dim(0).extent() >= kSide)
+        .split(s, so, si, kSide, TailStrategy::ShiftInwards)
+        .reorder(si, ci, so, co, n)
+        .vectorize(si)
+        .unroll(ci);
+    result.split(s, so, si, 1).reorder(si, ci, so, co, n);
+    result.specialize_fail("planes of fewer elements must lie beside each other");
+    numbers.split(c, co, ci, vector, TailStrategy::RoundUp).reorder(ci, which, co, n).vectorize(ci).unroll(which);
     numbers.compute_with(result, co);
-    for (Halide::Func f : staged) f.bound_storage(c, vector).bound_storage(s, kTiny).bound_storage(n, 1);
-    std::vector<Halide::Func> funcs = staged;
-    funcs.insert(funcs.end(), per_plane.begin(), per_plane.end());
+
+    turn->ScheduleOut(Halide::LoopLevel(result, so), vector);
+    turn->turned.specialize(plain);
+    for (auto &[input, image] : inputs) {
+      input->ScheduleIn(Halide::LoopLevel(result, co), vector, [&](int size) { return dense(image, size); });
+    }
+    std::vector<Halide::Func> funcs = per_plane;
     for (PlaneSum *sum : sums) funcs.push_back(sum->sum);
     for (Halide::Func f : funcs) {
-      f.compute_at(result, co).align_bounds(c, vector).vectorize(c, vector);
-      if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c, vector);
+      f.compute_at(result, co).bound_extent(c, vector).vectorize(c);
+      if (!f.has_update_definition()) continue;
+      const Halide::RVar r = f.rvars(0)[0];
+      f.update().reorder(c, r).vectorize(c);
+      for (int size = 1; size <= kSide; size++) f.update().specialize(plain && to.dim(0).extent() == size).unroll(r);
+      f.update().specialize(plain);
     }
   }
 

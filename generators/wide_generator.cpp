@@ -5,6 +5,7 @@
 //
 // Serves the tiny planes (`lanes` = 1) and those that float sums can't do justice (`lanes` = 16): see wide.h.
 #include "activation.h"
+#include "estimates.h"
 #include "wide.h"
 
 namespace haline {
@@ -30,12 +31,11 @@ class Wide : public Generator<Wide> {
     const Expr size = x.dim(0).extent();
     const Expr count = cast<double>(size);
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
-    // Planes past the last one, in the last vector, repeat it.
-    const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
-    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
+    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(c, n)); };
 
-    staged(c, s, n) = x(s, padded(c, x.dim(1).max()), n);
-    const auto raw = [&](const Expr &i) { return load(staged(c, i, n)); };
+    x_turn.In(x, load);
+    residual_turn.In(residual, load);
+    const auto raw = [&](const Expr &i) { return x_turn.tile(c, i, n); };
     Expr factor = cast<double>(1);
     if (rescaled) {
       plane_scale = std::make_unique<PlaneScale>(raw, size, c, n, eps);
@@ -65,23 +65,34 @@ class Wide : public Generator<Wide> {
                          var / factor / factor, rstd * factor);
 
     const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
-    staged_residual(c, s, n) = residual(s, padded(c, residual.dim(1).max()), n);
-    const Expr z = select(has_residual, norm + load(staged_residual(c, s, n)), norm);
-    y(s, c, n) = Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
+    const Expr z = select(has_residual, norm + residual_turn.tile(c, s, n), norm);
+    result_turn.turned(c, s, n) =
+        Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
+    y(s, c, n) = result_turn.Out();
     stats(c, which, n) = OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]}));
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this, lanes == 1);
     stats.dim(0).set_bounds(y.dim(1).min(), y.dim(1).extent());
     stats.dim(1).set_bounds(0, 3);
     stats.dim(2).set_bounds(y.dim(2).min(), y.dim(2).extent());
     stats.bound(which, 0, 3);
-    x.dim(0).set_min(0);
-    residual.dim(0).set_min(0);
+    for (Input<Buffer<void, 3>> *f : {&x, &residual}) f->dim(0).set_bounds(0, y.dim(0).extent());
     y.dim(0).set_min(0);
     y.dim(1).set_min(0);
-    WideSchedule schedule{y, stats, {staged}, {mean, normal}, {offsets.get(), squares.get()}, has_residual,
-                          s, c,     n,        which};
+    WideSchedule schedule{y,
+                          stats,
+                          {{&x_turn, x}, {&residual_turn, residual}},
+                          &result_turn,
+                          {mean, normal},
+                          {offsets.get(), squares.get()},
+                          !has_residual && slope == 1,
+                          y,
+                          s,
+                          c,
+                          n,
+                          which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
@@ -95,7 +106,8 @@ class Wide : public Generator<Wide> {
   Type ResultType() const { return element == Element::kF32 ? Float(32) : Float(64); }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
-  Func staged{"staged"}, staged_residual{"staged_residual"}, mean{"mean"}, normal{"normal"};
+  Func mean{"mean"}, normal{"normal"};
+  Turn x_turn{"x", s, c, n}, residual_turn{"residual", s, c, n}, result_turn{"y", s, c, n};
   std::unique_ptr<PlaneScale> plane_scale;
   std::unique_ptr<PlaneSum> offsets, squares;
 };

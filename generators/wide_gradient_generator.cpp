@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "activation.h"
+#include "estimates.h"
 #include "wide.h"
 
 namespace haline {
@@ -31,24 +32,21 @@ class WideGradient : public Generator<WideGradient> {
     const bool rescaled = element == Element::kF64;
     const Expr size = x.dim(0).extent();
     const Expr count = cast<double>(size);
-    const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
-    const auto of_plane = [&](auto &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
-    const auto stage = [&](Func &f, Input<Buffer<void, 3>> &from) {
-      f(c, s, n) = from(s, padded(c, from.dim(1).max()), n);
-    };
-    const auto load = [this](Func &f, const Expr &i) { return cast<double>(Load(f(c, i, n), element, get_target())); };
-    stage(staged, x);
-    stage(staged_dy, dy);
-    stage(staged_residual, residual);
+    const auto of_plane = [&](auto &f) { return cast<double>(f(c, n)); };
+    const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
+    const Expr given = of_plane(mean);
+    x_turn.In(x, [&](const Expr &v) { return rescaled ? load(v) : load(v) - given; });
+    dy_turn.In(dy, load);
+    residual_turn.In(residual, load);
 
     Expr factor = cast<double>(1);
     if (rescaled) {
-      plane_scale = std::make_unique<PlaneScale>([&](const Expr &i) { return load(staged, i); }, size, c, n);
+      plane_scale = std::make_unique<PlaneScale>([&](const Expr &i) { return x_turn.tile(c, i, n); }, size, c, n);
       factor = plane_scale->factor;
     }
-    const Expr given = of_plane(mean);
     const auto d = [&](const Expr &i) {
-      return rescaled ? load(staged, i) * factor - given * factor : load(staged, i) - given;
+      const Expr e = x_turn.tile(c, i, n);
+      return rescaled ? e * factor - given * factor : e;
     };
     const bool compensated = rescaled && lanes > 1;
     offsets = std::make_unique<PlaneSum>(
@@ -59,8 +57,8 @@ class WideGradient : public Generator<WideGradient> {
     const auto xhat = [&](const Expr &i) { return (d(i) - normal(c, n)[0]) * normal(c, n)[1]; };
     const auto g = [&](const Expr &i) {
       const Expr norm = xhat(i) * normal(c, n)[2] + normal(c, n)[3];
-      const Expr z = select(has_residual, norm + load(staged_residual, i), norm);
-      const Expr gradient = load(staged_dy, i);
+      const Expr z = select(has_residual, norm + residual_turn.tile(c, i, n), norm);
+      const Expr gradient = dy_turn.tile(c, i, n);
       return select(slope == 1, gradient, ActivateGradient(z, slope, gradient));
     };
     totals = std::make_unique<PlaneSum>(
@@ -79,19 +77,32 @@ class WideGradient : public Generator<WideGradient> {
     means(c, n) = Tuple(total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd));
 
     const Expr result = select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
-    dx(s, c, n) = Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
+    result_turn.turned(c, s, n) =
+        Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
+    dx(s, c, n) = result_turn.Out();
     sums(c, which, n) = OneNan(mux(which, {means(c, n)[0], means(c, n)[1]}));
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this, lanes == 1);
     sums.dim(0).set_bounds(dx.dim(1).min(), dx.dim(1).extent());
     sums.dim(1).set_bounds(0, 2);
     sums.dim(2).set_bounds(dx.dim(2).min(), dx.dim(2).extent());
     sums.bound(which, 0, 2);
-    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
+    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_bounds(0, dx.dim(0).extent());
     for (int i : {0, 1}) dx.dim(i).set_min(0);
-    WideSchedule schedule{
-        dx, sums, {staged, staged_dy}, {normal, means}, {offsets.get(), totals.get()}, has_residual, s, c, n, which};
+    WideSchedule schedule{dx,
+                          sums,
+                          {{&x_turn, x}, {&dy_turn, dy}, {&residual_turn, residual}},
+                          &result_turn,
+                          {normal, means},
+                          {offsets.get(), totals.get()},
+                          slope == 1 && !only_g,
+                          dx,
+                          s,
+                          c,
+                          n,
+                          which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (lanes == 1) {
       schedule.AcrossPlanes(natural_vector_size<float>());
@@ -102,7 +113,8 @@ class WideGradient : public Generator<WideGradient> {
 
  private:
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
-  Func staged{"staged"}, staged_dy{"staged_dy"}, staged_residual{"staged_residual"}, normal{"normal"}, means{"means"};
+  Turn x_turn{"x", s, c, n}, dy_turn{"dy", s, c, n}, residual_turn{"residual", s, c, n}, result_turn{"dx", s, c, n};
+  Func normal{"normal"}, means{"means"};
   std::unique_ptr<PlaneScale> plane_scale;
   std::unique_ptr<PlaneSum> offsets, totals;
 };

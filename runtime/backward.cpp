@@ -1,5 +1,8 @@
 // The backward pass: sums of the gradient, their coefficients, dx, part by part; then the gradients of scale and shift.
+#include <optional>
+
 #include "engine.h"
+#include "tiny.h"
 
 namespace haline {
 namespace {
@@ -33,6 +36,8 @@ class BackwardEngine : public Engine {
   void Differentiate(const Part &part, bool parallel) {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
+    } else if (part.size < kTiny) {
+      Tiny(part);
     } else {
       double means[kSlots], rstds[kSlots];
       const int64_t row = part.padded();
@@ -43,11 +48,7 @@ class BackwardEngine : public Engine {
           rstds[n * row + c] = problem_.rstd.Get(part.n + n, from);
         }
       }
-      if (part.size < kTiny) {
-        Wide(part, means, rstds, row);
-      } else {
-        Fast(part, parallel, means, rstds);
-      }
+      Fast(part, parallel, means, rstds);
     }
     if (!problem_.lengths) return;
     for (const Array *array : {&problem_.dx, &problem_.dresidual}) {
@@ -67,16 +68,7 @@ class BackwardEngine : public Engine {
     if (!sums) return;
     if (active()) ForwardCoefficients(part, parallel, means, rstds, sums, coefficients);
 
-    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
-    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
-      const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
-                   r = Read(residual(), part, first, elements);
-      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
-      View mean = PerPlanes(means, part, part.channels);
-      View out = Sums(sums, part, part.channels, 3, block, count);
-      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
-           x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
-    });
+    SumUp(part, parallel, means, coefficients, sums);
     View in = Sums(sums, part, row, 3, 0, blocks);
     View mean = PerPlanes(means, part, row), rstd = PerPlanes(rstds, part, row);
     View out = Columns(gradients, part, row, kColumns, row);
@@ -95,17 +87,28 @@ class BackwardEngine : public Engine {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && fast(n, c);
     }
     if (all_fast) return Apply(part, parallel, means, coefficients, gradients, row);
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) {
-        const Part plane{part.n + n, 1, part.c + c, 1, part.size};
-        if (fast(n, c)) {
-          Apply(plane, parallel, means + n * row + c, coefficients + n * kForwardColumns * row + c,
+    ForRuns(
+        part, fast,
+        [&](const Part &run, int64_t n, int64_t c) {
+          Apply(run, parallel, means + n * row + c, coefficients + n * kForwardColumns * row + c,
                 gradients + n * kColumns * row + c, row);
-        } else {
-          Wide(plane, means + n * row + c, rstds + n * row + c, row);
-        }
-      }
-    }
+        },
+        [&](const Part &plane, int64_t n, int64_t c) { Wide(plane, means + n * row + c, rstds + n * row + c, row); });
+  }
+
+  void SumUp(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums) {
+    if (plan_.layout == Layout::kLast) return GradientSumsLast(part, parallel, means, coefficients, sums);
+    const int64_t row = part.padded();
+    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
+    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
+      const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
+                   r = Read(residual(), part, first, elements);
+      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
+      View mean = PerPlanes(means, part, part.channels);
+      View out = Sums(sums, part, part.channels, 3, block, count);
+      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
+           x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
+    });
   }
 
   bool Direct(const Part &part, std::initializer_list<const Array *> arrays) const {
@@ -157,6 +160,9 @@ class BackwardEngine : public Engine {
 
   void Elementwise(const Part &part, bool parallel, const Array &to, int form, const double *means,
                    const double *coefficients, const double *gradients, int64_t row) {
+    if (plan_.layout == Layout::kLast) {
+      return GradientApplyLast(part, parallel, to, form, means, coefficients, gradients, row);
+    }
     const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
     ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
       const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),
@@ -170,23 +176,55 @@ class BackwardEngine : public Engine {
     });
   }
 
-  // All in double: tiny planes, and single ones that the float kernels can't do justice.
+  // All in double: planes of which a vector is worked on together.
+  void Tiny(const Part &part) {
+    const TinyPart tiny(part);
+    double sums[2 * kSlots];
+    const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_),
+        dy(problem_.Valid(problem_.dy, part.n), tiny, Window::kRead, &outcome_);
+    std::optional<TinyArray> r;
+    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const Element math = MathElement(problem_.element);
+    const TinyValues scale(problem_.scale, 1, math, tiny), shift(problem_.shift, 0, math, tiny),
+        mean(problem_.mean, 0, Element::kF64, tiny), rstd(problem_.rstd, 0, Element::kF64, tiny);
+    for (const bool only_g : {true, false}) {
+      const Array &to = only_g ? problem_.dresidual : problem_.dx;
+      if (only_g && !to.data) continue;
+      const TinyArray dx(problem_.Valid(to.data ? to : Nowhere(part.size), part.n), tiny, Window::kWrite, &outcome_);
+      for (const bool rest : {false, true}) {
+        if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
+        Call("wide_gradient", kernels_.wide_gradient_across, x.Elements(rest), dy.Elements(rest),
+             (r ? *r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), mean.Columns(rest),
+             rstd.Columns(rest), has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(rest),
+             tiny.Numbers(sums, 2, rest));
+      }
+      if (!outcome_.failed()) dx.Flush();
+    }
+    if (outcome_.failed()) return;
+    Record(part, [&](int64_t n, int64_t c, int which) { return sums[tiny.At(n, c, which, 2)]; });
+  }
+
+  // Where only the gradients of scale and shift are wanted.
+  Array Nowhere(int64_t size) const {
+    Array nowhere;
+    nowhere.element = problem_.element;
+    nowhere.loops[0] = {size, 2};
+    return nowhere;
+  }
+
+  // All in double: single planes that the float kernels can't do justice.
   void Wide(const Part &part, const double *means, const double *rstds, int64_t row) {
     double sums[2 * kSlots];
     View out = Columns(sums, part, part.channels, 2, part.channels);
     View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});
     const Window x = Read(problem_.x, part, 0, part.size), dy = Read(problem_.dy, part, 0, part.size),
                  r = Read(residual(), part, 0, part.size);
-    Array nowhere;  // where only the gradients of scale and shift are wanted
-    nowhere.element = problem_.element;
-    nowhere.loops[0] = {part.size, 2};
     for (const bool only_g : {true, false}) {
       const Array &to = only_g ? problem_.dresidual : problem_.dx;
       if (only_g && !to.data) continue;
-      const Window dx = Written(to.data ? to : nowhere, part, 0, part.size);
-      Call("wide_gradient", part.size < kTiny ? kernels_.wide_gradient_across : kernels_.wide_gradient_along,
-           x.Elements(), dy.Elements(), r.Elements(), Scale(part), Shift(part), mean, rstd, has_residual(),
-           problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
+      const Window dx = Written(to.data ? to : Nowhere(part.size), part, 0, part.size);
+      Call("wide_gradient", kernels_.wide_gradient_along, x.Elements(), dy.Elements(), r.Elements(), Scale(part),
+           Shift(part), mean, rstd, has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
       if (!outcome_.failed() && to.data) dx.Flush();
     }
     if (outcome_.failed()) return;

@@ -9,6 +9,7 @@ void Outcome::Keep(haline_status status) {
   if (status == HALINE_OK || failed_.exchange(true)) return;
   status_ = status;
   std::strncpy(message_, ErrorMessage(), sizeof(message_) - 1);
+  message_[sizeof(message_) - 1] = '\0';
 }
 
 bool Window::Direct(const Array &array, const Part &part) {
@@ -67,6 +68,7 @@ Engine::Dense::Dense(const PerPlane &values, double otherwise, Element math, con
     : view_(Make(values, otherwise, math, part, copy_)) {}
 
 void Engine::Moments(const Part &part, bool parallel, double *pivots, double *sums) {
+  if (plan_.layout == Layout::kLast) return MomentsLast(part, parallel, pivots, sums);
   const Array x = problem_.Valid(problem_.x, part.n);
   const bool direct = Window::Direct(x, part);
   const Element element = problem_.element;

@@ -28,7 +28,7 @@ class Outcome {
  private:
   std::atomic<bool> failed_{false};
   haline_status status_ = HALINE_OK;
-  char message_[1024] = "";
+  char message_[1024];  // of a failure
 };
 
 struct Free {
@@ -67,7 +67,20 @@ class Window {
   Memory<char> copy_;
 };
 
-class Engine {
+// Up to three arrays that a kernel reads.
+class Inputs {
+ public:
+  explicit Inputs(const Array &first) { Add(first); }
+  void Add(const Array &array) { arrays_[count_++] = &array; }
+  const Array *const *begin() const { return arrays_; }
+  const Array *const *end() const { return arrays_ + count_; }
+
+ private:
+  const Array *arrays_[3];
+  int count_ = 0;
+};
+
+class alignas(64) Engine {
  public:
   Engine(const Problem &problem, const Plan &plan, const KernelSet &kernels)
       : problem_(problem), plan_(plan), kernels_(kernels.elements[static_cast<int>(problem.element)]) {}
@@ -77,6 +90,7 @@ class Engine {
   // and the task may use For itself.
   template <typename F>
   void ForParts(const F &task) {
+    if (plan_.split && plan_.layout == Layout::kLast) return ForSamples(task);
     if (plan_.split) {
       for (int64_t i = 0; i < problem_.planes() && !outcome_.failed(); i++) {
         const int64_t n = i / problem_.channels;
@@ -93,9 +107,34 @@ class Engine {
     });
   }
 
+  // The split plan of channels-last tensors.
+  template <typename F>
+  void ForSamples(const F &task) {
+    for (int64_t n = 0; n < problem_.batch; n++) {
+      for (int64_t c = 0; c < problem_.channels && !outcome_.failed(); c += plan_.task_channels) {
+        task(Part{n, 1, c, std::min(plan_.task_channels, problem_.channels - c), problem_.rows * problem_.length(n)},
+             true);
+      }
+    }
+  }
+
+  // Calls fast(planes, n, c) for the longest runs of a sample's planes that pass the test, and wide(plane, n, c) for
+  // all others; n and c count from the part's first.
+  template <typename Test, typename Fast, typename Wide>
+  static void ForRuns(const Part &part, const Test &test, const Fast &fast, const Wide &wide) {
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0, end; c < part.channels; c = end) {
+        const bool good = test(n, c);
+        for (end = c + 1; good && end < part.channels && test(n, end);) end++;
+        const Part run{part.n + n, 1, part.c + c, end - c, part.size};
+        good ? fast(run, n, c) : wide(run, n, c);
+      }
+    }
+  }
+
   template <typename F>
   void For(bool parallel, int64_t count, const F &f) {
-    const auto step = [&](int64_t i) {
+    alignas(64) const auto step = [&](int64_t i) {
       if (!outcome_.failed()) f(i);
     };
     if (parallel) {
@@ -171,6 +210,20 @@ class Engine {
 
   // Pivots and sums of x.
   void Moments(const Part &part, bool parallel, double *pivots, double *sums);
+
+  // The same of channels-last tensors, and what else is done to all of their elements: channels_last.cpp.
+  void MomentsLast(const Part &part, bool parallel, double *pivots, double *sums);
+  void ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row);
+  void GradientSumsLast(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums);
+  void GradientApplyLast(const Part &part, bool parallel, const Array &to, int form, const double *means,
+                         const double *coefficients, const double *gradients, int64_t row);
+  template <typename F>
+  void ForSummed(const Part &part, bool parallel, const F &f);
+  template <typename F>
+  void ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f);
+  template <typename F>
+  void Stream(const Part &part, int64_t first, int64_t count, const Array &to, const Inputs &from, bool ahead,
+              const F &f);
 
   int form() const { return problem_.residual.data || problem_.given ? 2 : problem_.slope != 1 ? 1 : 0; }
   const Array &residual() const { return problem_.residual.data ? problem_.residual : problem_.x; }

@@ -1,7 +1,9 @@
 // The forward pass: pivot, sums, coefficients, y, part by part, while its planes are in cache.
 #include <cmath>
+#include <optional>
 
 #include "engine.h"
+#include "tiny.h"
 
 namespace haline {
 namespace {
@@ -32,7 +34,7 @@ class ForwardEngine : public Engine {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
     } else if (part.size < kTiny && !problem_.given) {
-      Wide(part);
+      Tiny(part);
     } else {
       Fast(part, parallel);
     }
@@ -79,16 +81,12 @@ class ForwardEngine : public Engine {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && column(n, c, kFast) != 0;
     }
     if (all_fast || problem_.given) return Apply(part, parallel, coefficients, row);
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) {
-        const Part plane{part.n + n, 1, part.c + c, 1, part.size};
-        if (column(n, c, kFast) != 0) {
-          Apply(plane, parallel, coefficients + n * kColumns * row + c, row);
-        } else {
-          Wide(plane);
-        }
-      }
-    }
+    ForRuns(
+        part, [&](int64_t n, int64_t c) { return column(n, c, kFast) != 0; },
+        [&](const Part &run, int64_t n, int64_t c) {
+          Apply(run, parallel, coefficients + n * kColumns * row + c, row);
+        },
+        [&](const Part &plane, int64_t, int64_t) { Wide(plane); });
   }
 
   double GivenVariance(int64_t n, int64_t c) const {
@@ -100,6 +98,7 @@ class ForwardEngine : public Engine {
   // From the end backwards where the blocks are worked on one by one: the end is what the caches hold.
   void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row) {
     if (!problem_.y.data) return;
+    if (plan_.layout == Layout::kLast) return ApplyLast(part, parallel, coefficients, row);
     const bool direct = Window::Direct(problem_.Valid(problem_.x, part.n), part) &&
                         Window::Direct(problem_.Valid(problem_.y, part.n), part) &&
                         Window::Direct(problem_.Valid(residual(), part.n), part);
@@ -119,17 +118,44 @@ class ForwardEngine : public Engine {
     });
   }
 
-  // All in double: tiny planes, and single ones that the float kernels can't do justice.
+  // All in double: planes of which a vector is worked on together.
+  void Tiny(const Part &part) {
+    const TinyPart tiny(part);
+    double statistics[kWideColumns * kSlots];
+    const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_);
+    std::optional<TinyArray> r;
+    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const TinyArray y(problem_.Valid(Target(part.size), part.n), tiny, Window::kWrite, &outcome_);
+    const TinyValues scale(problem_.scale, 1, MathElement(problem_.element), tiny),
+        shift(problem_.shift, 0, MathElement(problem_.element), tiny);
+    for (const bool rest : {false, true}) {
+      if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
+      Call("wide", kernels_.wide_across, x.Elements(rest), (r ? *r : x).Elements(rest), scale.Columns(rest),
+           shift.Columns(rest), has_residual(), problem_.slope, problem_.eps, y.Elements(rest),
+           tiny.Numbers(statistics, kWideColumns, rest));
+    }
+    if (outcome_.failed()) return;
+    y.Flush();
+    Record(part, [&](int64_t n, int64_t c, int which) { return statistics[tiny.At(n, c, which, kWideColumns)]; });
+  }
+
+  // y, or, where only the statistics are wanted, no memory.
+  Array Target(int64_t size) const {
+    if (problem_.y.data) return problem_.y;
+    Array nowhere;
+    nowhere.element = problem_.element;
+    nowhere.loops[0] = {size, 2};
+    return nowhere;
+  }
+
+  // All in double: single planes that the float kernels can't do justice.
   void Wide(const Part &part) {
     double statistics[kWideColumns * kSlots];
     View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
     const Window x = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size);
-    Array nowhere;  // where only the statistics are wanted
-    nowhere.element = problem_.element;
-    nowhere.loops[0] = {part.size, 2};
-    const Window y = Written(problem_.y.data ? problem_.y : nowhere, part, 0, part.size);
-    Call("wide", part.size < kTiny ? kernels_.wide_across : kernels_.wide_along, x.Elements(), r.Elements(),
-         Scale(part), Shift(part), has_residual(), problem_.slope, problem_.eps, y.Elements(), out);
+    const Window y = Written(Target(part.size), part, 0, part.size);
+    Call("wide", kernels_.wide_along, x.Elements(), r.Elements(), Scale(part), Shift(part), has_residual(),
+         problem_.slope, problem_.eps, y.Elements(), out);
     if (outcome_.failed()) return;
     if (problem_.y.data) y.Flush();
     Record(part,

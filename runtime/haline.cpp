@@ -8,6 +8,7 @@
 #include "merge.h"
 #include "plan.h"
 #include "threads.h"
+#include "tuning.h"
 
 #define HALINE_TEXT_(x) #x
 #define HALINE_TEXT(x) HALINE_TEXT_(x)
@@ -20,9 +21,10 @@ thread_local const char *last_target = "";
 haline_status Run(const haline::Problem &problem,
                   haline_status (*pass)(const haline::Problem &, const haline::Plan &, const haline::KernelSet &)) {
   const haline::KernelSet *kernels = nullptr;
-  const haline_status chosen = haline::ChooseBackend(problem.backend, &kernels);
+  const haline::Tuning tuning = haline::TuningOf(problem);
+  const haline_status chosen = haline::ChooseBackend(problem.backend, tuning.backend, &kernels);
   if (chosen != HALINE_OK) return chosen;
-  const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads());
+  const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads(), tuning);
   const haline_status status = pass(problem, plan, *kernels);
   if (status == HALINE_OK) {
     const auto &used = kernels->elements[static_cast<int>(problem.element)];

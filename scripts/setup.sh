@@ -101,6 +101,18 @@ haline_python_packages() {
   printf '%s\n' "$key" >"$stamp"
 }
 
+# What the tuner runs with, in an environment of its own.
+haline_tune_venv=$haline_root/.venv-tune
+haline_tune_packages() {
+  local wanted=$haline_root/scripts/requirements-tune.txt stamp=$haline_tune_venv/.haline key
+  key="$haline_root $(sha256sum <"$wanted")"
+  [[ ! -e $stamp || $(<"$stamp") != "$key" ]] || return 0
+  haline_say "installing the search library into .venv-tune"
+  python3 -m venv --clear "$haline_tune_venv" &&
+    "$haline_tune_venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off -r "$wanted" >&2 &&
+    printf '%s\n' "$key" >"$stamp"
+}
+
 # haline_configure PRESET [OPTION..]: cmake --preset, with the Halide that the environment names.
 haline_configure() {
   local options=()

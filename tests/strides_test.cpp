@@ -7,7 +7,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 1736;
+const int kLeastCases = 1736;
 
 namespace {
 

@@ -1,0 +1,65 @@
+// Tensors that no cache holds: results that go past the caches, and inputs that are fetched while others are written.
+//
+// A processor that only reads or only writes leaves half of the memory's speed unused, as it can wait for a few dozen
+// lines at a time; its own prefetching stops at the end of each page of 4 KiB.
+#ifndef HALINE_RUNTIME_STREAM_H_
+#define HALINE_RUNTIME_STREAM_H_
+
+#include <cstdint>
+
+namespace haline {
+
+// Whether StreamOut is more than a copy here.
+#if defined(__x86_64__)
+constexpr bool kStreams = true;
+#else
+constexpr bool kStreams = false;
+#endif
+
+constexpr int64_t kLine = 64, kPage = 4096;  // bytes
+
+// Bytes that will be read next, fetched into the innermost cache a little at a time.
+class Ahead {
+ public:
+  Ahead() = default;
+  Ahead(const char *begin, int64_t bytes) : at_(begin), end_(begin + bytes) {
+    if (bytes > 0) Touch(begin);
+  }
+
+  int64_t bytes() const { return end_ - at_; }
+
+  void Fetch(int64_t bytes) {
+    const char *const stop = end_ - at_ > bytes ? at_ + bytes : end_;
+    for (; at_ < stop; at_ += kLine) {
+      // A prefetch whose page is not in the TLB may be dropped: a page before, one is read.
+      if (reinterpret_cast<uintptr_t>(at_) % kPage < kLine && end_ - at_ > kPage) Touch(at_ + kPage);
+      __builtin_prefetch(at_, 0, 3);
+    }
+  }
+
+ private:
+  static void Touch(const char *p) { (void)*static_cast<const volatile char *>(p); }
+
+  const char *at_ = nullptr, *end_ = nullptr;
+};
+
+// What is fetched while a tile is written: some of what the next part reads, and all that the next tile does.
+struct Fetches {
+  static constexpr int kMost = 3;  // x, dy, residual
+  Ahead part[kMost], tile[kMost];
+  int parts = 0, tiles = 0;
+
+  void Fetch(int64_t bytes) {
+    for (int i = 0; i < parts; i++) part[i].Fetch(bytes);
+    for (int i = 0; i < tiles; i++) tile[i].Fetch(bytes);
+  }
+};
+
+// Copies bytes that are in cache to memory that is better not, fetching as many of each input meanwhile. Other threads
+// see them after StreamFence.
+void StreamOut(char *to, const char *from, int64_t bytes, Fetches *fetches);
+void StreamFence();
+
+}  // namespace haline
+
+#endif  // HALINE_RUNTIME_STREAM_H_
