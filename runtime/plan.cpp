@@ -46,7 +46,10 @@ Plan MakePlan(const Problem &problem, int threads) {
   if (planes == 0) return plan;
   plan.threads = planes <= kSerialElements / size ? 1 : threads;
   plan.stream = Streams(problem);
-  plan.split = plan.threads > 1 && (size > kSplitPlane || (planes < 2 * plan.threads && size >= 8 * kBlock));
+  // With planes enough, each thread overlaps reading and writing on planes of its own.
+  const bool runs = plan.stream && planes >= 8 * plan.threads;
+  const bool few = planes < 2 * plan.threads && size >= 8 * kBlock;
+  plan.split = plan.threads > 1 && ((size > kSplitPlane && !runs) || few);
   if (plan.split) return plan;
 
   // Planes of a part: what L2 holds, but four tasks a thread, so that a slow one does not hold up the rest.
@@ -72,7 +75,7 @@ Plan MakePlan(const Problem &problem, int threads) {
   if (plan.threads == 1) {
     plan.run = plan.parts;
   } else if (plan.stream) {
-    plan.run = std::max<int64_t>(1, plan.parts / (4 * plan.threads));
+    plan.run = std::max<int64_t>(1, plan.parts / ((size > kSplitPlane ? 2 : 4) * plan.threads));
   }
   return plan;
 }
