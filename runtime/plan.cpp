@@ -80,7 +80,7 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   if (plan.threads == 1) {
     plan.run = plan.parts;
   } else if (plan.stream) {
-    plan.run = std::max<int64_t>(1, plan.parts / ((size > kSplitPlane ? 2 : 4) * plan.threads));
+    plan.run = std::max<int64_t>(1, plan.parts / ((size > tuning.split_plane ? 2 : 4) * plan.threads));
   }
   return plan;
 }
