@@ -93,7 +93,7 @@ class Wide : public Generator<Wide> {
                           which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (lanes == 1) {
-      schedule.AcrossPlanes(natural_vector_size<float>());
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

@@ -103,7 +103,7 @@ class WideGradient : public Generator<WideGradient> {
                           which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (lanes == 1) {
-      schedule.AcrossPlanes(natural_vector_size<float>());
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

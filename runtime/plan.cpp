@@ -29,7 +29,10 @@ Plan MakePlan(const Problem &problem, int threads) {
   plan.task_batch = 1;
   if (plan.task_channels == channels && !problem.lengths) {
     const int64_t padded = CeilDiv(channels, Part::kPad) * Part::kPad;
-    plan.task_batch = std::clamp<int64_t>(task_planes / channels, 1, std::min(problem.batch, most_channels / padded));
+    // Tiny planes in whole groups need no scratch memory for each, where nobody has to do with their statistics.
+    const bool roomless = size < kTiny && channels % kGroup == 0 && !problem.has_statistics();
+    const int64_t most_batch = roomless ? problem.batch : most_channels / padded;
+    plan.task_batch = std::clamp<int64_t>(task_planes / channels, 1, std::min(problem.batch, most_batch));
   }
   plan.channel_tasks = CeilDiv(channels, plan.task_channels);
   plan.tasks = plan.channel_tasks * CeilDiv(problem.batch, plan.task_batch);

@@ -36,6 +36,7 @@ struct Problem {
   double momentum = 0.1;
   const char *backend = nullptr;
 
+  bool has_statistics() const { return mean || rstd || variance || m2 || running_mean || running_variance; }
   int64_t planes() const { return batch * channels; }
   int64_t size() const { return rows * extent; }
 
