@@ -104,7 +104,7 @@ class Wide : public Generator<Wide> {
       made.compute_at(y, Var("co")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
       made.specialize(!has_residual && slope == 1);
     } else if (lanes == 1) {
-      schedule.AcrossPlanes(natural_vector_size<float>());
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

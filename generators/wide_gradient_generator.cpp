@@ -110,7 +110,7 @@ class WideGradient : public Generator<WideGradient> {
     if (layout == Layout::kLast) {
       schedule.AcrossChannels(natural_vector_size<float>());
     } else if (lanes == 1) {
-      schedule.AcrossPlanes(natural_vector_size<float>());
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

@@ -286,8 +286,8 @@ class BackwardEngine : public Engine {
     std::optional<TinyArray> r;
     if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
     const Element math = MathElement(problem_.element);
-    const TinyValues scale(problem_.scale, 1, math, tiny), shift(problem_.shift, 0, math, tiny),
-        mean(problem_.mean, 0, Element::kF64, tiny), rstd(problem_.rstd, 0, Element::kF64, tiny);
+    const TinyValues scale(problem_.scale, 1, math, tiny, &outcome_), shift(problem_.shift, 0, math, tiny, &outcome_),
+        mean(problem_.mean, 0, Element::kF64, tiny, &outcome_), rstd(problem_.rstd, 0, Element::kF64, tiny, &outcome_);
     for (const bool only_g : {true, false}) {
       const Array &to = only_g ? problem_.dresidual : problem_.dx;
       if (only_g && !to.data) continue;
@@ -297,7 +297,7 @@ class BackwardEngine : public Engine {
         Call("wide_gradient", kernels_.wide_gradient_across, x.Elements(rest), dy.Elements(rest),
              (r ? *r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), mean.Columns(rest),
              rstd.Columns(rest), has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(rest),
-             tiny.Numbers(sums, 2, rest));
+             tiny.Numbers(sums, 2, rest, true));
       }
       if (!outcome_.failed()) dx.Flush();
     }

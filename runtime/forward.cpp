@@ -189,13 +189,13 @@ class ForwardEngine : public Engine {
     std::optional<TinyArray> r;
     if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
     const TinyArray y(problem_.Valid(Target(part.size), part.n), tiny, Window::kWrite, &outcome_);
-    const TinyValues scale(problem_.scale, 1, MathElement(problem_.element), tiny),
-        shift(problem_.shift, 0, MathElement(problem_.element), tiny);
+    const TinyValues scale(problem_.scale, 1, MathElement(problem_.element), tiny, &outcome_),
+        shift(problem_.shift, 0, MathElement(problem_.element), tiny, &outcome_);
     for (const bool rest : {false, true}) {
       if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
       Call("wide", kernels_.wide_across, x.Elements(rest), (r ? *r : x).Elements(rest), scale.Columns(rest),
            shift.Columns(rest), has_residual(), problem_.slope, problem_.eps, y.Elements(rest),
-           tiny.Numbers(statistics, kWideColumns, rest));
+           tiny.Numbers(statistics, kWideColumns, rest, problem_.has_statistics()));
     }
     if (outcome_.failed()) return;
     y.Flush();

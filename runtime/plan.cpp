@@ -72,8 +72,10 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   plan.part_batch = 1;
   if (plan.part_channels == channels && !problem.lengths) {
     const int64_t padded = CeilDiv(channels, Part::kPad) * Part::kPad;
-    plan.part_batch = std::clamp<int64_t>(part_planes / channels, 1,
-                                          std::min(problem.batch, std::max<int64_t>(1, most_channels / padded)));
+    // Tiny planes in whole groups need no scratch memory for each, where nobody has to do with their statistics.
+    const bool roomless = size < kTiny && channels % kGroup == 0 && !problem.has_statistics();
+    const int64_t most_batch = roomless ? problem.batch : std::max<int64_t>(1, most_channels / padded);
+    plan.part_batch = std::clamp<int64_t>(part_planes / channels, 1, std::min(problem.batch, most_batch));
   }
   plan.channel_parts = CeilDiv(channels, plan.part_channels);
   plan.parts = plan.channel_parts * CeilDiv(problem.batch, plan.part_batch);

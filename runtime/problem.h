@@ -38,6 +38,7 @@ struct alignas(64) Problem {
   double momentum = 0.1;
   const char *backend = nullptr;
 
+  bool has_statistics() const { return mean || rstd || variance || m2 || running_mean || running_variance; }
   int64_t planes() const { return batch * channels; }
   int64_t size() const { return rows * extent; }
 

@@ -5,7 +5,7 @@
 namespace haline {
 namespace {
 
-constexpr int64_t kLeast = 4;  // elements of planes that may lie anywhere: Turn::kSide in generators/wide.h
+constexpr int64_t kLeast = 4;  // elements of planes that may lie anywhere: Turn::kSide in generators/turn.h
 
 // Whether the planes lie where the kernels can take them.
 bool Direct(const Array &array, const TinyPart &tiny) {
@@ -65,8 +65,8 @@ void TinyArray::Flush() const {
   }
 }
 
-TinyValues::TinyValues(const PerPlane &values, double otherwise, Element math, const TinyPart &tiny)
-    : tiny_(tiny), math_(math), data_(reinterpret_cast<char *>(copy_)) {
+TinyValues::TinyValues(const PerPlane &values, double otherwise, Element math, const TinyPart &tiny, Outcome *outcome)
+    : tiny_(tiny), math_(math) {
   const Part &part = tiny.part;
   const bool plain = values && values.element == math && (values.c_stride == 1 || part.channels == 1);
   if (plain && !tiny.list && (part.batch == 1 || (values.n_stride >= 0 && values.n_stride < (1 << 20)))) {
@@ -76,7 +76,17 @@ TinyValues::TinyValues(const PerPlane &values, double otherwise, Element math, c
   }
   // Samples without values of their own are written once, unless the kernels see all planes as one row.
   const int64_t batch = tiny.list || (values && values.n_stride != 0) ? part.batch : 1;
-  char *to = reinterpret_cast<char *>(copy_);
+  char *to = reinterpret_cast<char *>(own_);
+  const int64_t bytes = std::max(tiny.padded, batch * part.channels) * Size(math);
+  if (bytes > static_cast<int64_t>(sizeof(own_))) {
+    heap_.reset(to = static_cast<char *>(std::malloc(bytes)));
+    if (!to) {
+      outcome->Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory: %lld bytes wanted for numbers of the planes",
+                         static_cast<long long>(bytes)));
+      return;
+    }
+  }
+  data_ = to;
   for (int64_t n = 0; n < batch; n++) {
     if (plain) {
       std::memcpy(to, values.at(part.n + n, part.c), part.channels * Size(math));

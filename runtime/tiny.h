@@ -22,8 +22,10 @@ struct TinyPart {
   int64_t At(int64_t n, int64_t c, int which, int count) const {
     return list ? which * padded + n * part.channels + c : (n * count + which) * columns + c;
   }
-  View Numbers(const double *data, int count, bool rest) const {
-    return View(data + (rest ? whole : 0), {{rest ? kGroup : whole, 1}, {count, padded}, {rows, count * padded}});
+  // `kept`: else each row's are written over the last one's.
+  View Numbers(const double *data, int count, bool rest, bool kept) const {
+    return View(data + (rest ? whole : 0),
+                {{rest ? kGroup : whole, 1}, {count, padded}, {rows, kept ? count * padded : 0}});
   }
 
   const Part part;
@@ -54,16 +56,17 @@ class TinyArray {
 // scale or shift, say.
 class TinyValues {
  public:
-  TinyValues(const PerPlane &values, double otherwise, Element math, const TinyPart &tiny);
+  TinyValues(const PerPlane &values, double otherwise, Element math, const TinyPart &tiny, Outcome *outcome);
 
   View Columns(bool rest) const;
 
  private:
   const TinyPart &tiny_;
   const Element math_;
-  const char *data_;
+  const char *data_ = nullptr;
   int64_t sample_ = 0;  // stride
-  double copy_[kSlots];
+  double own_[kSlots];
+  Memory<char> heap_;
 };
 
 }  // namespace haline

@@ -102,6 +102,24 @@ TEST_P(StridesTest, SmallPlanes) {
   }
 }
 
+// Whole groups of planes, some over, fewer than a group; more planes than a task's own scratch memory has room for.
+TEST_P(StridesTest, TinyPlanes) {
+  for (const Type type : kFloatTypes) {
+    for (const Shape &shape :
+         std::vector<Shape>{{3, 16, 1, 2}, {2, 37, 1, 3}, {3, 32, 1, 3}, {2, 21, 2, 2}, {40, 16, 1, 5}}) {
+      CheckLayouts(type, shape, Layouts(shape));
+    }
+    const Typed x(type, {40, 32, 1, 3}, 1), scale(MathType(type), {40, 32}, 2), turned = scale.As({1, 40});
+    Form form;
+    form.x = &x;
+    form.scale = &scale;
+    const std::string plain = Run(form).bytes();
+    form.data = "a scale whose strides the kernels don't take";
+    form.scale = &turned;
+    EXPECT_EQ(Run(form).bytes(), plain) << Describe(form);
+  }
+}
+
 // Copied block by block.
 TEST_P(StridesTest, PlanesOfSeveralBlocks) {
   for (const Type type : {Type::kF32, Type::kF16, Type::kF64}) {
