@@ -122,7 +122,7 @@ def table(report: Report) -> Iterable[str]:
     width = max([len(row.name) for row in report.rows] + [20])
     yield f"{'row':{width}} {'base':>10} {'head':>10}  {'head / base':>11}  middle half of the rounds"
     repeated = {row.name: row for row in report.repeated}
-    for row in report.rows:
+    for row in sorted(report.rows, key=lambda row: row.name):  # the programs shuffle theirs
         for each, note in ((row, ""), (repeated.get(row.name), "  again")):
             if each is None:
                 continue
