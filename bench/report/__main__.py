@@ -45,9 +45,9 @@ def _measure(arguments: argparse.Namespace) -> int:
     os.sched_setaffinity(0, processors[-arguments.threads :])
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
 
-    from . import session  # after the above, which the peers read when they are loaded
+    from . import process  # after the above, which the peers read when they are loaded
 
-    return session.measure(arguments, ROOT)
+    return process.measure(arguments, ROOT)
 
 
 def _write(arguments: argparse.Namespace) -> int:
