@@ -32,6 +32,12 @@ function(haline_add_kernel name generator params element backend target out_func
   if(TARGET haline_${function})
     return()
   endif()
+  # A kernel checks its arguments, which takes some 60 ns a call: a task of small planes would spend a tenth of its time
+  # there. They are the engines' own views, never the caller's, so that only builds for development check them.
+  if(NOT HALINE_KERNEL_CHECKS AND NOT name IN_LIST HALINE_CHECKED_KERNELS)
+    string(APPEND target "-no_asserts-no_bounds_query")
+    set_property(GLOBAL APPEND PROPERTY HALINE_UNCHECKED_KERNELS "${CMAKE_CURRENT_BINARY_DIR}/haline_${function}.o")
+  endif()
   add_halide_library(haline_${function}
                      FROM haline_${generator}_generator
                      GENERATOR haline_${generator}

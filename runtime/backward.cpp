@@ -133,7 +133,8 @@ class BackwardEngine : public Engine {
         // As in Engine::Moments.
         View any(means, {{part.channels, 1}, {3, 0}, {part.batch, row}});
         return Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
-                    x.Planes(), dy.Planes(), mean, x.Planes(), dy.Planes(), mean, any, x.Planes(), kOnlyFetch, 0, out);
+                    x.Planes(), dy.Planes(), mean, x.Planes(), dy.Planes(), mean, any, x.Planes(), kOnlyFetch,
+                    kNear / 2, out);
       }
       Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
            x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
@@ -220,7 +221,7 @@ class BackwardEngine : public Engine {
     View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
     Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
          x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient,
-         dx.Elements(), Distance(problem_.x, next, before->after), Distance(problem_.dy, next, before->after), out);
+         dx.Elements(), kNear / 2, kNear / 2, out);
     before->done = before->tiles;
     const int64_t rest = part.size % Chunk(part.size);
     if (rest == 0) return true;

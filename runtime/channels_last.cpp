@@ -8,23 +8,30 @@
 namespace haline {
 namespace {
 
+// Halide's strides, and the distances that they add up to, are 32 bits wide.
+constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+
 // Whether kernels can take the array as channels-last. (Absent ones don't matter.)
 bool IsLast(const Array &array, const Problem &problem) {
   if (!array.data) return true;
   const int64_t step = array.loops[0].stride;
   if (array.loop_count != 1 || array.c_stride != 1 || step < problem.channels || array.n_stride < 0) return false;
-  // Halide's strides, and the distances that they add up to, are 32 bits wide.
-  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-  return step <= kMost / problem.size() && (problem.batch == 1 || array.n_stride <= kMost / problem.batch);
+  return step <= kMost / problem.size();
 }
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Calls f for every tensor of x's shape; those that are absent have no data.
+template <typename F>
+void ForArrays(const Problem &problem, const F &f) {
+  for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
+    f(*array);
+  }
+}
+
 int64_t Bytes(const Problem &problem) {
   int64_t arrays = 0;
-  for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
-    arrays += array->data != nullptr;
-  }
+  ForArrays(problem, [&](const Array &array) { arrays += array.data != nullptr; });
   return arrays * problem.planes() * problem.size() * Size(problem.element);
 }
 
@@ -42,10 +49,9 @@ View BlockSums(const double *sums, const Part &part, int64_t row, int64_t which,
 
 Layout CommonLayout(const Problem &problem) {
   if (problem.channels < kLeastLast || problem.size() < 2) return Layout::kPlanes;
-  for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
-    if (!IsLast(*array, problem)) return Layout::kPlanes;
-  }
-  return Layout::kLast;
+  bool last = true;
+  ForArrays(problem, [&](const Array &array) { last = last && IsLast(array, problem); });
+  return last ? Layout::kLast : Layout::kPlanes;
 }
 
 // A task is some whole samples. All threads together work on one where there are few. (Some channels of a sample would
@@ -55,13 +61,17 @@ void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   plan->stream = kStreams && Bytes(problem) > (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
   plan->part_channels = std::min(channels, kSlots);
   plan->part_batch = 1;
-  plan->split = problem.batch < 2 * plan->threads && (plan->threads > 1 || channels * size > kLastElements);
+  plan->split =
+      size >= kTiny && problem.batch < 2 * plan->threads && (plan->threads > 1 || channels * size > kLastElements);
   if (plan->split) return;
   if (plan->part_channels == channels && !problem.lengths) {
     const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
     const int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
     plan->part_batch =
         std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
+    ForArrays(problem, [&](const Array &array) {
+      if (array.data && array.n_stride > kMost / plan->part_batch) plan->part_batch = 1;
+    });
   }
   plan->channel_parts = CeilDiv(channels, plan->part_channels);
   plan->parts = plan->channel_parts * CeilDiv(problem.batch, plan->part_batch);

@@ -186,7 +186,7 @@ class alignas(64) Engine {
       if (!outcome_.failed()) f(i);
     };
     if (parallel) {
-      ParallelFor(count, step);
+      ParallelFor(count, problem_.planes() * problem_.size() <= kBriefElements, step);
     } else {
       for (int64_t i = 0; i < count; i++) step(i);
     }

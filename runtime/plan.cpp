@@ -50,7 +50,10 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   if (last) plan.layout = CommonLayout(problem);
   if (plan.layout == Layout::kLast) return PlanLast(problem, tuning, &plan), plan;
   plan.stream = Streams(problem, tuning);
-  plan.split = plan.threads > 1 && (size > tuning.split_plane || (planes < 2 * plan.threads && size >= 8 * kBlock));
+  // With planes enough, each thread overlaps reading and writing on planes of its own.
+  const bool runs = plan.stream && planes >= 8 * plan.threads;
+  const bool few = planes < 2 * plan.threads && size >= 8 * kBlock;
+  plan.split = plan.threads > 1 && ((size > tuning.split_plane && !runs) || few);
   if (plan.split) return plan;
 
   // Planes of a part: what L2 holds, but the same number of parts for each thread. (A part costs half a microsecond.)
@@ -77,7 +80,7 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   if (plan.threads == 1) {
     plan.run = plan.parts;
   } else if (plan.stream) {
-    plan.run = std::max<int64_t>(1, plan.parts / (4 * plan.threads));
+    plan.run = std::max<int64_t>(1, plan.parts / ((size > kSplitPlane ? 2 : 4) * plan.threads));
   }
   return plan;
 }

@@ -17,20 +17,25 @@ constexpr int64_t kBlock = 16384;             // elements whose partial sums are
 constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
 // Part of the schedule, as is what tuning.h has.
-constexpr int64_t kGroup = 16;   // tiny planes are worked on in groups: the widest vector of any back end
-constexpr int64_t kSlots = 512;  // planes x blocks of a task, as many as its scratch memory has room for
+constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
+constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
+constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done before a thread that slept has come
 
 constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
 constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
-constexpr int64_t kLeastLast = 8;          // channels of a tensor that is worth treating as channels-last
+constexpr int64_t kLeastLast = 2;          // channels of a tensor that is worth treating as channels-last
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
+// Larger problems, inputs and results together, are written past the caches. One Zen 5 thread, 32 MiB of L3, plain and
+// streamed as fractions of a copy: 4 MiB 0.50 and 0.58, 8 MiB 0.52 and 0.64, 16 MiB 0.53 and 0.75, 32 MiB 0.54 and
+// 0.73, 64 MiB 0.51 and 0.84. Smaller results had better stay in L3, for whoever reads them next.
 #if !defined(HALINE_STREAM_BYTES)
 #define HALINE_STREAM_BYTES kKnobTable[kStreamKnob].otherwise  // tests set it to 0
 #endif
-constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;  // larger problems, x and y together, go past the caches
-constexpr int64_t kStreamElements = 16384;  // of a part then: one is fetched into L1 while the one before is written
-constexpr int64_t kTileBytes = 8192;        // of a result, made in L1 and then written past the caches
+constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;
+// Of a part then; one is fetched while the one before is written. 8192 and 32768 measured alike or slower.
+constexpr int64_t kStreamElements = 16384;
+constexpr int64_t kTileBytes = 8192;  // of a result that is made in L1 first; 4096 measured slower, 16384 alike
 
 // What the problem's tensors have in common. kPlanes: the elements of a plane lie side by side, or are copied. kLast:
 // the channels of an element do (channels-last), and a plane's elements have one stride.

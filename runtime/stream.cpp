@@ -88,14 +88,14 @@ void StreamFence() { Fence(); }
 
 namespace {
 
-// See generators/stream.h. `ahead` is a distance in bytes; 0 and kOnlyFetch: a little.
+// See generators/stream.h. `ahead` is a distance in bytes; 0 and kOnlyFetch: kNear.
 inline __attribute__((always_inline)) const char *WhatToFetch(const char *next, int64_t bytes, int32_t ahead) {
-  constexpr int64_t kNear = 8192;  // bytes; one Zen 5 thread: 1 KiB 0.70 of a copy, 2 KiB 0.78, 4 to 16 KiB 0.85
-  if (ahead == 0 || ahead == haline::kOnlyFetch) return next + kNear;
+  using namespace haline;
+  if (ahead == 0 || ahead == kOnlyFetch) return next + kNear;
   next += ahead;
-  // Farther away, a page may be new: see Touch.
-  const int64_t page = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(next) % uintptr_t{haline::kPage});
-  if (page < bytes) haline::Touch(next + page);
+  // Farther away, a page may be new: see Touch. Nearer, `next` may lie past the end of the tensor.
+  const int64_t page = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(next) % uintptr_t{kPage});
+  if (page < bytes && (ahead < 0 || ahead > kNear)) Touch(next + page);
   return next;
 }
 

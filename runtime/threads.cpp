@@ -45,7 +45,6 @@ std::atomic<int> wanted_threads{0};  // 0: the default
 // one after the other, against one thread: 8x64x32x32 from 0.8 of its time, without, to 0.51; 1x64x128x128 0.74 to
 // 0.51.)
 constexpr std::chrono::microseconds kSpin{30};
-constexpr int64_t kFew = 8;  // tasks, of at most 10 us each
 using Clock = std::chrono::steady_clock;
 
 void Relax() {
@@ -74,12 +73,12 @@ bool SpinUntil(const F &done) {
 class Pool {
  public:
   // False where another caller holds the pool.
-  bool TryRun(int64_t count, void (*task)(void *, int64_t), void *context, int threads) {
+  bool TryRun(int64_t count, void (*task)(void *, int64_t), void *context, bool brief, int threads) {
     const std::unique_lock<std::mutex> owner(owner_, std::try_to_lock);
     if (!owner.owns_lock()) return false;
-    // A few tasks are done before a sleeper has come. It is woken for them only where calls follow each other so
+    // What is brief is done before a sleeper has come. It is woken for that only where calls follow each other so
     // closely that, once awake, it will find the next.
-    const bool alone = count <= kFew && alert_.load() <= 0 && Clock::now() - last_ > kSpin;
+    const bool alone = brief && alert_.load() <= 0 && Clock::now() - last_ > kSpin;
     if (!alone) Grow(threads - 1);
     const int runs = std::min({threads, static_cast<int>(workers_.size()) + 1, room_size_});
     if (alone || runs < 2) {
@@ -243,10 +242,10 @@ int NumThreads() {
   return automatic;
 }
 
-void ParallelFor(int64_t count, void (*task)(void *, int64_t), void *context) {
+void ParallelFor(int64_t count, void (*task)(void *, int64_t), void *context, bool brief) {
   const int threads = static_cast<int>(count < NumThreads() ? count : NumThreads());
   if (threads > 1 && !forked.load(std::memory_order_relaxed)) {
-    if (GetPool()->TryRun(count, task, context, threads)) return;
+    if (GetPool()->TryRun(count, task, context, brief, threads)) return;
   }
   for (int64_t i = 0; i < count; i++) task(context, i);
 }

@@ -30,10 +30,15 @@ def read_rows(document: dict) -> Times:
         if entry.get("error_occurred"):
             times[name] = None
         elif entry.get("run_type", "iteration") == "iteration" and times.setdefault(name, []) is not None:
-            by_the_clock = name.endswith("/real_time")
+            by_the_clock = "/real_time" in name  # with several threads; /threads:2 may follow
             times[name].append(entry["real_time" if by_the_clock else "cpu_time"] * UNITS[entry["time_unit"]])
     # (The middle one, or the lower of two: a time that was.)
     return {name: values and sorted(values)[(len(values) - 1) // 2] for name, values in times.items()}
+
+
+def exactly(name: str) -> str:
+    """A pattern for a row's name. (Not Python's re.escape: the programs' regular expressions know no escaped -.)"""
+    return re.sub(r"([][.^$*+?(){}|\\])", r"\\\1", name)
 
 
 class Programs:
@@ -45,6 +50,7 @@ class Programs:
         self.pattern = pattern
         self.threads = threads
         self.seconds = seconds  # of each repetition
+        self.passes: dict[pathlib.Path, list[str]] = {}
 
     def run(self, side: str, names: list[str] | None) -> Times:
         """One short run: verdict.Run."""
@@ -53,7 +59,7 @@ class Programs:
             if names is None:
                 pattern = self.pattern
             else:
-                mine = [re.escape(name) for name in names if name.startswith("call/") == (program == CALLS)]
+                mine = [exactly(name) for name in names if name.startswith("call/") == (program == CALLS)]
                 if not mine:
                     continue
                 pattern = f"^({'|'.join(mine)})$"
@@ -66,7 +72,7 @@ class Programs:
             command = [program, f"--benchmark_filter={pattern}", f"--benchmark_out={out}", "--benchmark_repetitions=3",
                        f"--benchmark_min_time={self.seconds}", "--benchmark_report_aggregates_only=false"]  # fmt: skip
             if program.name == SHAPED:
-                command += [f"--shapes={self.shapes}", f"--threads={self.threads}"]
+                command += [f"--shapes={self.shapes}", f"--threads={self.threads}", *self._passes(program)]
             try:
                 ran = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
             except OSError as error:
@@ -83,15 +89,26 @@ class Programs:
                 sys.stderr.write(ran.stderr)
             return times
 
+    def _passes(self, program: pathlib.Path) -> list[str]:
+        """Asks for forward and backward rows, of a program that has both."""
+        if program not in self.passes:
+            said = output([program, "--help"])
+            self.passes[program] = ["--pass=both"] if "--pass" in said else []
+        return self.passes[program]
+
+
+def output(command: list) -> str:
+    """What a program says of itself."""
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+    except OSError as error:
+        raise ProgramError(f"{command[0]}: {error.strerror}") from error
+
 
 def best_backend(program: pathlib.Path) -> str:
     """The name of the first back end in a build's rows: they are listed best first."""
-    try:
-        listed = subprocess.run([program, "--benchmark_list_tests", "--shapes=2x6x2x4"], capture_output=True, text=True,
-                                check=False)  # fmt: skip
-    except OSError as error:
-        raise ProgramError(f"{program}: {error.strerror}") from error
-    for line in listed.stdout.splitlines():
+    listed = output([program, "--benchmark_list_tests", "--shapes=2x6x2x4"])
+    for line in listed.splitlines():
         if line.startswith("forward/"):
             return line.split("/")[4]
-    raise ProgramError(f"{program}: no rows forward/... in its list: {listed.stdout}{listed.stderr}")
+    raise ProgramError(f"{program}: no rows forward/... in its list: {listed}")

@@ -112,6 +112,8 @@ def check(run: Run, rounds: int, threshold: float) -> Report:
     rows, missing, refused = measure(run, rounds)
     suspects = [row.name for row in rows if row.lost(threshold) and not is_control(row.name)]
     repeated = measure(run, 2 * rounds, suspects)[0] if suspects else []
+    again = {row.name for row in repeated}
+    repeated += [row for row in rows if row.name in suspects and row.name not in again]  # nothing speaks for them
     return Report(rows, repeated, missing, refused, threshold)
 
 

@@ -48,8 +48,11 @@ def _labels(axes, shapes: list[str]) -> None:
 def speed(report: Report, file: pathlib.Path) -> None:
     """Bars: GB/s by shape and peer, forward and backward, float32, channels first, one thread."""
     everyone = {(one.form, one.shape): one for one in report.contests() if one.threads == report.threads[0]}
-    figure, both = plt.subplots(2, 1, figsize=(12, 8.5))
-    for axes, direction in zip(both, ("forward", "backward"), strict=True):
+    panels = [one for one in ("forward", "backward") if any(form == f"{one}/f32/nchw" for form, _ in everyone)]
+    if not panels:
+        return
+    figure, many = plt.subplots(len(panels), 1, figsize=(12, 4.25 * len(panels)), squeeze=False)
+    for axes, direction in zip(many[:, 0], panels, strict=True):
         form = f"{direction}/f32/nchw"
         shapes = [shape for shape in _regime_shapes(report) if (form, shape) in everyone]
         found = [everyone[form, shape] for shape in shapes]
@@ -80,23 +83,27 @@ def fractions(report: Report, file: pathlib.Path) -> None:
     """Dots: haline's fraction of the fastest copy by shape and form; lines: the goals."""
     shapes = _regime_shapes(report)
     place = {shape: i for i, shape in enumerate(shapes)}
-    panels = [("forward", threads) for threads in report.threads] + [("backward", report.threads[0])]
+    contests = [one for one in report.contests() if one.shape in place and one.of_copy]
+    wanted = [("forward", threads) for threads in report.threads] + [("backward", report.threads[0])]
+    panels = [
+        (direction, threads)
+        for direction, threads in wanted
+        if any(one.form.startswith(f"{direction}/") and one.threads == threads for one in contests)
+    ]
+    if not panels:
+        return
     figure, many = plt.subplots(len(panels), 1, figsize=(12, 3.6 * len(panels)), squeeze=False)
     for axes, (direction, threads) in zip(many[:, 0], panels, strict=True):
         for form, (marker, colour) in FORMS.items():
-            found = [
-                one
-                for one in report.contests()
-                if one.form == f"{direction}/{form}" and one.threads == threads and one.shape in place and one.of_copy
-            ]
+            found = [one for one in contests if one.form == f"{direction}/{form}" and one.threads == threads]
             if found:
                 x, y = [place[one.shape] for one in found], [one.of_copy for one in found]
                 axes.plot(x, y, marker, color=colour, label=form.replace("/", " "), alpha=0.85)
         start = 0
         for regime in REGIMES:
-            end, wanted = start + len(report.sets[regime.name]), goal(regime, direction, threads)
-            if wanted:
-                axes.hlines(wanted, start - 0.45, end - 0.55, color="black", linestyle="--", linewidth=1)
+            end, fraction = start + len(report.sets[regime.name]), goal(regime, direction, threads)
+            if fraction:
+                axes.hlines(fraction, start - 0.45, end - 0.55, color="black", linestyle="--", linewidth=1)
             if start:
                 axes.axvline(start - 0.5, color=GREY, linewidth=0.5)
             axes.text(start - 0.4, 1.02, regime.what, fontsize=8, color=GREY, transform=axes.get_xaxis_transform())

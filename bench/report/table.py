@@ -112,7 +112,7 @@ def goals(report: Report) -> str:
     text = ""
     for direction in ("forward", "backward"):
         forms = sorted({one.form for one in contests if one.form.startswith(f"{direction}/")}, key=_form_order)
-        for threads in report.threads:
+        for threads in report.threads if forms else []:
             rows = []
             for regime in REGIMES:
                 wanted = goal(regime, direction, threads)
