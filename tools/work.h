@@ -69,7 +69,8 @@ class Work {
   haline_options options_ = HALINE_OPTIONS_INIT;
 };
 
-// How much longer `b` takes than `a`, timed in turns, so that what disturbs the machine disturbs both alike.
+// How much longer `b` takes than `a`, timed in turns, so that what disturbs the machine disturbs both alike; by the
+// thread's own time where haline has one thread.
 struct Ratio {
   double median = 1;  // of the turns' b / a
   double error = 0;   // of that: its standard error, from the median absolute deviation

@@ -40,7 +40,10 @@ class Variants:
 
     def _object(self, kernel: Kernel, params: Params, autoscheduler: str = "") -> Path:
         generator = self._build.folder / "generators" / f"haline_{kernel.generator}_generator"
-        arguments = [f"target={kernel.target}", *kernel.params, *(f"{k}={v}" for k, v in params.items())]
+        target = kernel.target
+        if autoscheduler:  # which may be wrong: then it is to say so, and not to write anywhere
+            target = target.replace("-no_asserts", "").replace("-no_bounds_query", "")
+        arguments = [f"target={target}", *kernel.params, *(f"{k}={v}" for k, v in params.items())]
         command = [str(generator), "-g", f"haline_{kernel.generator}", "-f", kernel.function, "-e", "object"]
         if autoscheduler:
             plugin = self._autoschedulers / f"libautoschedule_{autoscheduler.lower()}.so"
