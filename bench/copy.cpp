@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <vector>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -55,20 +54,23 @@ __attribute__((target("avx512f"))) void StreamAvx512(float *to, const float *fro
 
 #endif
 
-std::vector<Copy> Candidates() {
-  std::vector<Copy> candidates = {{"memcpy", Memcpy}};
-#if defined(__x86_64__)
-  candidates.push_back({"non-temporal, SSE2", StreamSse2});
-  if (__builtin_cpu_supports("avx512f")) candidates.push_back({"non-temporal, AVX-512", StreamAvx512});
-#endif
-  return candidates;
-}
-
 }  // namespace
+
+const std::vector<Copy> &Copies() {
+  static const std::vector<Copy> copies = [] {
+    std::vector<Copy> all = {{"memcpy", Memcpy}};
+#if defined(__x86_64__)
+    all.push_back({"non-temporal, SSE2", StreamSse2});
+    if (__builtin_cpu_supports("avx512f")) all.push_back({"non-temporal, AVX-512", StreamAvx512});
+#endif
+    return all;
+  }();
+  return copies;
+}
 
 const Copy &FasterCopy(float *to, const float *from, size_t count) {
   using Clock = std::chrono::steady_clock;
-  static const std::vector<Copy> candidates = Candidates();
+  const std::vector<Copy> &candidates = Copies();
   // Rounds of about a millisecond, in turns; the best round of each, as a busy machine only ever slows one down. The
   // first copy of a round is not timed: the caches are as the other candidate left them.
   const size_t repeats = std::max<size_t>(1, (size_t{1} << 24) / std::max<size_t>(1, count));

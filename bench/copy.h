@@ -5,6 +5,7 @@
 #define HALINE_BENCH_COPY_H_
 
 #include <cstddef>
+#include <vector>
 
 namespace haline::bench {
 
@@ -12,6 +13,9 @@ struct Copy {
   const char *name;
   void (*run)(float *to, const float *from, size_t count);
 };
+
+// memcpy, and the non-temporal copies that run here.
+const std::vector<Copy> &Copies();
 
 // memcpy or the non-temporal copy, whichever is faster for `count` floats from `from` to `to`. Tries both, in turns;
 // takes some milliseconds, or a few copies of large buffers.

@@ -1,6 +1,6 @@
 // How fast is haline, on this machine, by shape and back end, and beside a copy of the same bytes?
 //
-// Rows forward/f32/nchw/<shape>/<back end> and copy/<shape>; docs/benchmarks.md says how to read them.
+// Rows forward/f32/<nchw or nhwc>/<shape>/<back end> and copy/<shape>; docs/benchmarks.md says how to read them.
 //
 // SPDX-License-Identifier: MIT
 #include <benchmark/benchmark.h>
@@ -11,6 +11,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "bench/backward.h"
 #include "bench/copy.h"
 #include "bench/shapes.h"
 #include "bench/summary.h"
@@ -24,11 +25,12 @@ void SetBytes(benchmark::State &state, int64_t elements) {
   state.SetBytesProcessed(state.iterations() * elements * 2 * static_cast<int64_t>(sizeof(float)));
 }
 
-void Forward(benchmark::State &state, Workload &work, const Shape &shape, const std::string &backend) {
-  const std::string &verdict = work.Verify(shape, backend);
+void Forward(benchmark::State &state, Workload &work, const Shape &shape, Layout layout, const std::string &backend) {
+  const std::string &verdict = work.Verify(shape, layout, backend);
   if (!verdict.empty()) return work.Refuse(state, verdict);
-  const ConstTensorView x(work.x(), shape);
-  const TensorView y(work.y(), shape);
+  const Shape strides = Strides(shape, layout);
+  const ConstTensorView x(work.x(), shape, strides);
+  const TensorView y(work.y(), shape, strides);
   const Options options{.eps = Workload::kEps, .backend = backend};
   for (auto _ : state) {
     instance_norm(x, y, work.scale(), work.shift(), options);
@@ -50,7 +52,8 @@ void CopyShare(benchmark::State &state, const Workload &work, int64_t elements, 
   state.SetLabel(copy.name);
 }
 
-void Register(Workload &work, const Shape &shape, const std::vector<std::string> &backends, int threads) {
+void Register(Workload &work, const Shape &shape, Layout layout, const std::vector<std::string> &backends,
+              int threads) {
   const std::string name = ShapeName(shape);
   const int64_t elements = Elements(shape);
   const auto add = [&](const std::string &row, auto &&function) {
@@ -63,12 +66,18 @@ void Register(Workload &work, const Shape &shape, const std::vector<std::string>
   auto *row = add(CopyRow(name), [=, &work, &copy](benchmark::State &s) { CopyShare(s, work, elements, copy); });
   if (threads > 1) row->Threads(threads);
   for (const std::string &backend : backends) {
-    add(ForwardRow(name, backend), [=, &work](benchmark::State &s) { Forward(s, work, shape, backend); });
+    add(ForwardRow(name, layout, backend),
+        [=, &work](benchmark::State &s) { Forward(s, work, shape, layout, backend); });
   }
 }
 
+constexpr Bandwidth kBackward = {"counting two reads and one write, and (fraction of the stream's)", "stream",
+                                 "streamed by", BackwardRow, StreamRow};
+
 struct Arguments {
   std::vector<std::string> shapes = {"table"};
+  std::string layout = LayoutName(Layout::kNchw);
+  std::string pass = "forward";
   int threads = 1;
   std::vector<std::string> rest;  // Google Benchmark's
 };
@@ -79,7 +88,8 @@ std::string Footer() {
   for (const ShapeSet &set : ShapeSets()) {
     text << "  " << std::left << std::setw(11) << set.name << set.what << " (" << set.shapes.size() << ")\n";
   }
-  text << "\nRows are forward/f32/nchw/<shape>/<back end> and copy/<shape>. Google Benchmark's options work too; by\n"
+  text << "\nRows are forward/f32/<layout>/<shape>/<back end> and copy/<shape>, with --pass=backward\n"
+          "backward/f32/nchw/<shape>/<back end> and stream/<shape>. Google Benchmark's options work too; by\n"
           "default --benchmark_repetitions=9 --benchmark_min_time=0.03 --benchmark_enable_random_interleaving=true\n"
           "--benchmark_report_aggregates_only=true. Among the others:\n"
           "  --benchmark_filter=REGEX    the rows to run, as in 'copy|avx512'\n"
@@ -91,6 +101,7 @@ std::string Footer() {
 }
 
 int Run(const Arguments &arguments, char *program) {
+  const Layout layout = arguments.layout == LayoutName(Layout::kNhwc) ? Layout::kNhwc : Layout::kNchw;
   const std::vector<Shape> shapes = SelectShapes(arguments.shapes);
   Check(haline_set_num_threads(arguments.threads));
 
@@ -103,15 +114,21 @@ int Run(const Arguments &arguments, char *program) {
   }
   Workload work(elements, channels);
   const std::vector<std::string> backends = haline::backends();
+  const bool forward = arguments.pass != "backward", backward = arguments.pass != "forward";
+  if (backward && layout != Layout::kNchw)
+    throw std::invalid_argument("--layout: nhwc found, nchw wanted for backward");
+  BackwardWork backward_work(work, backward ? elements : 0);
   std::vector<std::string> names;
   for (const Shape &shape : shapes) {
-    Register(work, shape, backends, arguments.threads);
+    if (forward) Register(work, shape, layout, backends, arguments.threads);
+    if (backward) backward_work.Register(shape, backends, arguments.threads);
     names.push_back(ShapeName(shape));
   }
   benchmark::AddCustomContext("haline_version", haline_version());
   benchmark::AddCustomContext("haline_threads", std::to_string(haline_num_threads()));
   const bool ran = RunAndPrint(arguments.rest, [&](std::ostream &out, const Medians &medians) {
-    PrintBandwidth(out, medians, names, backends);
+    if (forward) PrintBandwidth(out, medians, names, layout, backends);
+    if (backward) PrintBandwidth(out, medians, names, layout, backends, kBackward);
   });
   return ran && !work.failed() ? 0 : 1;
 }
@@ -126,9 +143,22 @@ int main(int argc, char **argv) {
     app.add_option("--shapes", arguments.shapes, "Sets of shapes (below) and shapes such as 8x64x32x32")
         ->delimiter(',')
         ->capture_default_str();
+    app.add_option("--layout", arguments.layout, "How tensors lie in memory: planes, or channels last (nhwc, ndhwc)")
+        ->check(CLI::IsMember(std::vector<std::string>{"nchw", "nhwc"}))
+        ->capture_default_str();
+    app.add_option("--pass", arguments.pass, "What to measure")
+        ->check(CLI::IsMember({"forward", "backward", "both"}))
+        ->capture_default_str();
     app.add_option("--threads", arguments.threads, "Threads that haline, and the copy, may use")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
+    app.add_flag_callback(
+        "--list-shapes",
+        [] {
+          std::cout << haline::bench::ShapesAsJson();
+          throw CLI::Success();
+        },
+        "Print the sets of shapes as JSON, and leave");
     app.allow_extras();
     app.footer(haline::bench::Footer());
     try {

@@ -46,7 +46,7 @@ int Run(char *program, const std::vector<std::string> &words) {
   const auto add = [&](const char *kind, auto call, const Shape &shape, const std::string &backend) {
     names.push_back(std::string("call/").append(kind).append("/").append(ShapeName(shape)).append("/").append(backend));
     benchmark::RegisterBenchmark(names.back().c_str(), [=, &work](benchmark::State &state) {
-      const std::string verdict = Elements(shape) == 0 ? "" : work.Verify(shape, backend);
+      const std::string verdict = Elements(shape) == 0 ? "" : work.Verify(shape, Layout::kNchw, backend);
       if (!verdict.empty()) return work.Refuse(state, verdict);
       call(state, work, shape, backend);
     });

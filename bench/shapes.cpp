@@ -24,11 +24,33 @@ std::vector<ShapeSet> MakeSets() {
   const std::vector<Shape> cache = {{2, 320, 4, 4, 4}, {32, 256, 8, 8},   {8, 64, 32, 32},
                                     {1, 128, 64, 64},  {1, 64, 128, 128}, {1, 32, 256, 256}};
   const std::vector<Shape> memory = {{128, 64, 32, 32}, {1, 32, 512, 512}, {1, 32, 1080, 1920}, {2, 32, 128, 128, 128}};
+  // The regimes in which haline's speed has its limits, from the smallest planes to the largest.
+  const std::vector<Shape> planes_4 = {{32, 512, 2, 2}, {1024, 512, 2, 2}};
+  const std::vector<Shape> planes_64 = {{64, 512, 4, 4}, {2, 320, 4, 4, 4}, {32, 256, 8, 8}, {1024, 256, 8, 8}};
+  const std::vector<Shape> in_cache = {{8, 64, 32, 32}, {1, 128, 64, 64}, {1, 64, 128, 128}, {1, 512, 31, 31}};
+  const std::vector<Shape> in_memory = {{128, 64, 32, 32}, {1, 32, 256, 256}, {1, 32, 512, 512}};
+  const std::vector<Shape> huge = {{1, 32, 1080, 1920}, {2, 32, 128, 128, 128}, {1, 32, 1048576}, {1, 3, 4096, 4096}};
   std::vector<ShapeSet> sets = {
       {"table", "tiny, cache and memory: the default", Union({tiny, cache, memory})},
       {"tiny", "planes of a few elements", tiny},
       {"cache", "tensors that caches hold", cache},
       {"memory", "tensors that they don't", memory},
+      {"planes-4", "regime: planes of 4 elements", planes_4},
+      {"planes-64", "regime: planes of 16 to 64 elements", planes_64},
+      {"in-cache", "regime: tensors in cache", in_cache},
+      {"in-memory", "regime: tensors in memory whose planes fit in L2", in_memory},
+      {"huge", "regime: planes that don't", huge},
+      {"regimes", "the smallest and every regime",
+       Union({{{2, 6, 2, 4}}, planes_4, planes_64, in_cache, in_memory, huge})},
+      {"odd",
+       "planes of multiples of 64, and their neighbours",
+       {{8, 128, 960},
+        {8, 128, 1000},
+        {8, 128, 1023},
+        {8, 128, 1024},
+        {8, 128, 31, 31},
+        {1, 32, 181, 181},
+        {1, 32, 32768}}},
       {"style",
        "fast neural style at 256, 512 and 1080 x 1920",
        {{1, 32, 256, 256},
@@ -136,6 +158,19 @@ std::vector<Shape> SelectShapes(const std::vector<std::string> &names) {
   return selected;
 }
 
+const char *LayoutName(Layout layout) { return layout == Layout::kNhwc ? "nhwc" : "nchw"; }
+
+Shape Strides(const Shape &shape, Layout layout) {
+  Shape strides(shape.size());
+  int64_t stride = layout == Layout::kNhwc ? shape[1] : 1;
+  for (size_t i = shape.size(); i-- > 0;) {
+    strides[i] = stride;
+    if (i != 1 || layout == Layout::kNchw) stride *= shape[i];
+  }
+  if (layout == Layout::kNhwc) strides[1] = 1;
+  return strides;
+}
+
 std::string ShapeName(const Shape &shape) {
   std::string name;
   for (const int64_t extent : shape) {
@@ -143,6 +178,19 @@ std::string ShapeName(const Shape &shape) {
     name += std::to_string(extent);
   }
   return name;
+}
+
+std::string ShapesAsJson() {
+  std::string text = "[";
+  for (const ShapeSet &set : ShapeSets()) {
+    text.append(text.size() > 1 ? ",\n " : "").append(R"({"name": ")").append(set.name);
+    text.append(R"(", "what": ")").append(set.what).append(R"(", "shapes": [)");
+    for (const Shape &shape : set.shapes) {
+      text.append(text.back() == '[' ? "\"" : ", \"").append(ShapeName(shape)).append("\"");
+    }
+    text += "]}";
+  }
+  return text + "]\n";
 }
 
 int64_t Elements(const Shape &shape) {

@@ -24,7 +24,13 @@ const std::vector<ShapeSet> &ShapeSets();
 // std::invalid_argument for what is neither.
 std::vector<Shape> SelectShapes(const std::vector<std::string> &names);
 
+// kNchw: planes, one after the other. kNhwc: channels last, also of shapes of other ranks.
+enum class Layout { kNchw, kNhwc };
+const char *LayoutName(Layout layout);             // "nchw"
+Shape Strides(const Shape &shape, Layout layout);  // in elements
+
 std::string ShapeName(const Shape &shape);  // "8x64x32x32"
+std::string ShapesAsJson();                 // every set, for programs: [{"name": .., "what": .., "shapes": [..]}, ..]
 int64_t Elements(const Shape &shape);
 
 }  // namespace haline::bench

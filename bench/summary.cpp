@@ -72,27 +72,27 @@ bool RunAndPrint(const std::vector<std::string> &words,
   return ran > 0;
 }
 
-std::string ForwardRow(const std::string &shape, const std::string &backend) {
-  return std::string("forward/f32/nchw/").append(shape).append("/").append(backend);
+std::string ForwardRow(const std::string &shape, Layout layout, const std::string &backend) {
+  return std::string("forward/f32/").append(LayoutName(layout)).append("/").append(shape).append("/").append(backend);
 }
 
 std::string CopyRow(const std::string &shape) { return "copy/" + shape; }
 
-void PrintBandwidth(std::ostream &out, const Medians &medians, const std::vector<std::string> &shapes,
-                    const std::vector<std::string> &backends) {
+void PrintBandwidth(std::ostream &out, const Medians &medians, const std::vector<std::string> &shapes, Layout layout,
+                    const std::vector<std::string> &backends, const Bandwidth &bandwidth) {
   const auto find = [&](const std::string &name) {
     const auto at = medians.find(name);
     return at == medians.end() ? Median() : at->second;
   };
-  out << "\nGB/s, counting one read and one write, and (fraction of the copy's)\n\n";
-  out << Format("%-20s %8s", "shape", "copy");
+  out << "\nGB/s, " << bandwidth.title << "\n\n";
+  out << Format("%-20s %8s", "shape", bandwidth.baseline);
   for (const std::string &backend : backends) out << Format(" %15s", backend.c_str());
-  out << "  copied by\n";
+  out << "  " << bandwidth.made << "\n";
   for (const std::string &shape : shapes) {
-    const Median copy = find(CopyRow(shape));
+    const Median copy = find(bandwidth.baseline_row(shape));
     out << Format("%-20s %8.1f", shape.c_str(), copy.bytes_per_second / 1e9);
     for (const std::string &backend : backends) {
-      const double speed = find(ForwardRow(shape, backend)).bytes_per_second;
+      const double speed = find(bandwidth.row(shape, layout, backend)).bytes_per_second;
       if (speed <= 0) {
         out << Format(" %15s", "-");
       } else if (copy.bytes_per_second <= 0) {

@@ -11,6 +11,25 @@
 
 namespace haline::bench {
 
+namespace {
+
+// Where element s of plane p lies.
+class Places {
+ public:
+  Places(const Shape &shape, Layout layout)
+      : channels_(shape[1]), size_(Elements(shape) / shape[0] / channels_), last_(layout == Layout::kNhwc) {}
+
+  int64_t operator()(int64_t p, int64_t s) const {
+    return last_ ? (p / channels_ * size_ + s) * channels_ + p % channels_ : p * size_ + s;
+  }
+
+ private:
+  int64_t channels_, size_;
+  bool last_;
+};
+
+}  // namespace
+
 Workload::Memory Workload::Allocate(int64_t count) {
   constexpr size_t kPage = 4096;
   const size_t bytes = (static_cast<size_t>(count) * sizeof(float) + kPage - 1) / kPage * kPage;
@@ -31,36 +50,45 @@ Workload::Workload(int64_t elements, int64_t channels) : x_(Allocate(elements)),
   }
 }
 
-const std::string &Workload::Verify(const Shape &shape, const std::string &backend) {
-  const auto [at, added] = verdicts_.try_emplace({shape, backend});
-  if (added) at->second = Check(shape, backend);
+const std::string &Workload::Verify(const Shape &shape, Layout layout, const std::string &backend) {
+  const auto [at, added] = verdicts_.try_emplace({shape, layout, backend});
+  if (added) at->second = Check(shape, layout, backend);
   return at->second;
 }
 
-void Workload::FindMoments(const Shape &shape) {
-  if (moments_shape_ == shape) return;
+void Workload::FindMoments(const Shape &shape, Layout layout) {
+  if (moments_shape_ == shape && moments_layout_ == layout) return;
   const int64_t planes = shape[0] * shape[1], size = Elements(shape) / planes;
   moments_.resize(static_cast<size_t>(planes));
-  for (int64_t p = 0; p < planes; p++) moments_[p] = oracle::PlaneMoments(x() + p * size, size);
+  const Places places(shape, layout);
+  std::vector<float> plane(static_cast<size_t>(size));
+  for (int64_t p = 0; p < planes; p++) {
+    for (int64_t s = 0; s < size; s++) plane[s] = x()[places(p, s)];
+    moments_[p] = oracle::PlaneMoments(plane.data(), size);
+  }
   moments_shape_ = shape;
+  moments_layout_ = layout;
 }
 
-std::string Workload::Check(const Shape &shape, const std::string &backend) {
+std::string Workload::Check(const Shape &shape, Layout layout, const std::string &backend) {
   const int64_t count = Elements(shape), planes = shape[0] * shape[1], size = count / planes;
   std::fill_n(y(), count, std::numeric_limits<float>::quiet_NaN());
   try {
-    instance_norm({x(), shape}, {y(), shape}, scale(), shift(), {.eps = kEps, .backend = backend});
+    const Shape strides = Strides(shape, layout);
+    instance_norm({x(), shape, strides}, {y(), shape, strides}, scale(), shift(), {.eps = kEps, .backend = backend});
   } catch (const Error &error) {
     return error.what();
   }
   if (std::string wrong = WrongTarget(backend); !wrong.empty()) return wrong;
-  FindMoments(shape);
+  FindMoments(shape, layout);
+  const Places places(shape, layout);
   double worst = 0;
   for (int64_t p = 0; p < planes; p++) {
     const int64_t c = p % shape[1];
     const oracle::Moments &moments = moments_[p];
     const oracle::Wide a = oracle::Rstd(moments.variance, kEps) * scale_[c];
-    for (int64_t i = p * size; i < (p + 1) * size; i++) {
+    for (int64_t s = 0; s < size; s++) {
+      const int64_t i = places(p, s);
       const double error = oracle::ForwardError(y()[i], (x()[i] - moments.mean) * a + shift_[c], scale_[c]);
       if (!(error <= worst)) worst = error;
     }

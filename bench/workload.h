@@ -11,9 +11,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "bench/shapes.h"
 #include "haline/haline.hpp"
 #include "reference/oracle.h"
 
@@ -36,7 +38,7 @@ class Workload {
   // Runs `backend` once on `shape` and holds every element against the oracle. "" where all is well, or else what is
   // wrong: an error, another back end than the one asked for, or a wrong result. The second call with the same
   // arguments answers from memory.
-  const std::string &Verify(const Shape &shape, const std::string &backend);
+  const std::string &Verify(const Shape &shape, Layout layout, const std::string &backend);
 
   // Leaves a row unmeasured, and the run a failure.
   void Refuse(benchmark::State &state, const std::string &message) {
@@ -46,8 +48,8 @@ class Workload {
   bool failed() const { return failed_; }
 
  private:
-  std::string Check(const Shape &shape, const std::string &backend);
-  void FindMoments(const Shape &shape);
+  std::string Check(const Shape &shape, Layout layout, const std::string &backend);
+  void FindMoments(const Shape &shape, Layout layout);
 
   struct Free {
     void operator()(float *p) const { std::free(p); }
@@ -57,8 +59,9 @@ class Workload {
 
   Memory x_, y_;
   std::vector<float> scale_, shift_;
-  std::map<std::pair<Shape, std::string>, std::string> verdicts_;
+  std::map<std::tuple<Shape, Layout, std::string>, std::string> verdicts_;
   Shape moments_shape_;  // whose moments these are
+  Layout moments_layout_ = Layout::kNchw;
   std::vector<oracle::Moments> moments_;
   bool failed_ = false;
 };

@@ -1,6 +1,9 @@
 # From the list of generators/kernels.cmake to object files and the run-time table. The only caller of Halide's CMake
 # functions.
 
+include(HalineSchedules)
+haline_read_schedules("${PROJECT_SOURCE_DIR}/generators/schedules")
+
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(HALINE_BACKENDS ${HALINE_X86_BACKENDS})
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
@@ -29,13 +32,27 @@ function(haline_add_kernel name generator params element backend target out_func
   if(TARGET haline_${function})
     return()
   endif()
+  # A kernel checks its arguments, which takes some 60 ns a call: a task of small planes would spend a tenth of its time
+  # there. They are the engines' own views, never the caller's, so that only builds for development check them.
+  if(NOT HALINE_KERNEL_CHECKS AND NOT name IN_LIST HALINE_CHECKED_KERNELS)
+    string(APPEND target "-no_asserts-no_bounds_query")
+    set_property(GLOBAL APPEND PROPERTY HALINE_UNCHECKED_KERNELS "${CMAKE_CURRENT_BINARY_DIR}/haline_${function}.o")
+  endif()
   add_halide_library(haline_${function}
                      FROM haline_${generator}_generator
                      GENERATOR haline_${generator}
                      FUNCTION_NAME ${function}
                      TARGETS "${target}"
-                     PARAMS element=${element} ${params}
+                     PARAMS element=${element} ${params} ${HALINE_SCHEDULE_${name}_${element}_${backend}}
                      USE_RUNTIME haline_halide_runtime)
+  # For scripts/tune.sh, which compiles the same kernel with other schedules.
+  string(REPLACE ";" "\", \"" quoted "element=${element};${params}")
+  string(REPLACE ";" "\", \"" schedule "${HALINE_SCHEDULE_${name}_${element}_${backend}}")
+  if(schedule)
+    set(schedule "\"${schedule}\"")
+  endif()
+  set_property(GLOBAL APPEND_STRING PROPERTY HALINE_KERNEL_LINES
+    "{\"function\": \"${function}\", \"kernel\": \"${name}\", \"generator\": \"${generator}\", \"backend\": \"${backend}\", \"element\": \"${element}\", \"target\": \"${target}-no_runtime\", \"params\": [\"${quoted}\"], \"schedule\": [${schedule}]},\n")
 endfunction()
 
 # Compiles every kernel for every back end. Sets HALINE_KERNEL_OBJECTS (with the one Halide runtime's) and
@@ -66,6 +83,10 @@ function(haline_add_kernels)
         string(REPLACE "<math>" "${math}" kernel "${kernel}")
         string(REPLACE "|" ";" params "${kernel}")
         list(POP_FRONT params name generator per)
+        if(per STREQUAL "L" AND backend_id STREQUAL "x86_64")
+          string(APPEND table "    .${name} = {nullptr, nullptr},\n")
+          continue()
+        endif()
         set(variant ${element_id})
         if(per STREQUAL "M" AND math STREQUAL "float32")
           set(variant f32)
@@ -84,6 +105,11 @@ function(haline_add_kernels)
   string(JOIN "" headers ${headers})
   file(CONFIGURE OUTPUT "${dir}/kernel_headers.inc" CONTENT "${headers}")
   file(CONFIGURE OUTPUT "${dir}/kernel_table.inc" CONTENT "${table}")
+  get_property(lines GLOBAL PROPERTY HALINE_KERNEL_LINES)
+  string(REGEX REPLACE ",\n$" "\n" lines "${lines}")
+  string(JOIN "\", \"" schedules ${HALINE_SCHEDULES})
+  file(CONFIGURE OUTPUT "${dir}/kernels.json" @ONLY
+       CONTENT "{\"schedules\": [\"${schedules}\"],\n\"compiler\": \"${CMAKE_CXX_COMPILER}\",\n\"halide\": \"${Halide_VERSION}\",\n\"kernels\": [\n${lines}]}\n")
   list(TRANSFORM functions PREPEND "haline_")
   set(HALINE_KERNEL_TARGETS "${functions}" PARENT_SCOPE)
   list(TRANSFORM functions REPLACE "(.+)" "${dir}/\\1.o")

@@ -1,7 +1,9 @@
 // y = act((x - h) * a + b + residual), with the numbers of a plane from coefficients_generator.cpp.
 #include "activation.h"
 #include "element.h"
+#include "estimates.h"
 #include "gpu.h"
+#include "layout.h"
 
 namespace haline {
 using namespace Halide;
@@ -9,22 +11,26 @@ using namespace Halide;
 class Apply : public KernelGenerator<Apply> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
+  GeneratorParam<int> unroll{"unroll", 1};  // schedule: vectors of a step
+  GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> x{"x"};                          // (s, c, n), s contiguous
+  Input<Buffer<void, 3>> x{"x"};                          // (s, c, n), as `layout` says
   Input<Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n)
   Input<Buffer<void, 3>> residual{"residual"};            // as x; x itself where there is none
   Input<bool> has_residual{"has_residual"};
   Input<double> slope{"slope"};  // of the activation below 0
   Input<int> form{
       "form"};  // 0: y = norm(x); 1: with an activation; 2: with all, and whatever NaN comes up is the one NaN
-  Output<Buffer<void, 3>> y{"y"};  // (s, c, n), s contiguous; may be x or residual
+  Output<Buffer<void, 3>> y{"y"};  // as x; may be x or residual
 
   void configure() { AddInputs(1); }  // the planes that the wide kernel leaves
 
   void generate() {
     const Type type = MathType(element);
     const auto load = [&](Input<Buffer<void, 3>> &f) { return Load(f(s, c, n), element, get_target()); };
-    const auto coefficient = [&](int i) { return cast(type, coefficients(c, i, n)); };
+    rounded(c, n) =
+        Tuple(cast(type, coefficients(c, 0, n)), cast(type, coefficients(c, 1, n)), cast(type, coefficients(c, 2, n)));
+    const auto coefficient = [&](int i) { return rounded(c, n)[i]; };
     const Expr normal = (load(x) - coefficient(0)) * coefficient(1) + coefficient(2);
     const Expr z = select(has_residual, normal + load(residual), normal);
     const Expr result = select(form == 0, normal, form == 1, Activate(normal, cast(type, slope)),
@@ -33,18 +39,31 @@ class Apply : public KernelGenerator<Apply> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     if (gpu()) {
       ScheduleElements(y);
       return FinishGpuSchedule(x, residual, y);
     }
     // Guarded, not shifted inwards: y may be x, and nothing may be read twice.
-    y.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
+    const int vector = natural_vector_size(MathType(element));
+    if (layout == Layout::kLast) {
+      for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
+      SetLayout(y, layout);
+      ElementsAcross(y, vector);
+      StageAcross(rounded, LoopLevel(y, n), kMostChannels, vector);
+    } else if (unroll > 1) {
+      Var step("step");
+      y.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
+    } else {
+      y.vectorize(s, vector, TailStrategy::GuardWithIf);
+    }
     y.specialize(form == 0);
     y.specialize(form == 1);
   }
 
  private:
   Var s{"s"}, c{"c"}, n{"n"};
+  Func rounded{"rounded"};
 };
 
 }  // namespace haline

@@ -9,6 +9,7 @@
 #include "activation.h"
 #include "element.h"
 #include "gpu.h"
+#include "layout.h"
 #include "statistics.h"
 
 namespace haline {
@@ -22,8 +23,9 @@ class GradientGenerator : public KernelGenerator<T> {
   using Volume = Halide::Buffer<void, 3>;
 
   Halide::GeneratorParam<Element> element{"element", Element::kF32, kElements};
+  Halide::GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Volume> x{"x"};                                           // (s, c, n), s contiguous
+  Input<Volume> x{"x"};                                           // (s, c, n), as `layout` says
   Input<Volume> dy{"dy"};                                         // as x
   Input<Volume> residual{"residual"};                             // as x; x itself where there is none
   Input<Halide::Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n) of the forward pass
@@ -37,19 +39,32 @@ class GradientGenerator : public KernelGenerator<T> {
     return Load(f(s, c, n), element, this->get_target());
   }
 
-  Halide::Expr D(const Halide::Expr &s) { return Element_(x, s) - Halide::cast(MathType(element), mean(c, n)); }
+  // The numbers of a plane in the type that is computed in: {h, a, b, mean}. Before D and G.
+  void Round() {
+    Exprs numbers;
+    for (int i : {0, 1, 2}) numbers.push_back(Halide::cast(MathType(element), coefficients(c, i, n)));
+    numbers.push_back(Halide::cast(MathType(element), mean(c, n)));
+    rounded(c, n) = Halide::Tuple(numbers);
+  }
+
+  Halide::Expr D(const Halide::Expr &s) { return Element_(x, s) - rounded(c, n)[3]; }
 
   // z has the bits that the forward pass gave it.
   Halide::Expr G(const Halide::Expr &s) {
     const Halide::Type type = MathType(element);
-    const auto coefficient = [&](int i) { return Halide::cast(type, coefficients(c, i, n)); };
-    const Halide::Expr normal = (Element_(x, s) - coefficient(0)) * coefficient(1) + coefficient(2);
+    const Halide::Expr normal = (Element_(x, s) - rounded(c, n)[0]) * rounded(c, n)[1] + rounded(c, n)[2];
     const Halide::Expr z = select(has_residual, normal + Element_(residual, s), normal);
     const Halide::Expr gradient = Element_(dy, s);
     return select(form == 0, gradient, ActivateGradient(z, Halide::cast(type, slope), gradient));
   }
 
+  // For channels-last tensors.
+  void SetInputLayouts() {
+    for (Input<Volume> *f : {&x, &dy, &residual}) SetLayout(*f, layout);
+  }
+
   Halide::Var c{"c"}, n{"n"};
+  Halide::Func rounded{"rounded"};
 };
 
 }  // namespace haline

@@ -1,5 +1,6 @@
 // dx = (g * A + d * B) + E, with the numbers of a plane from gradient_coefficients_generator.cpp; or g alone, the
 // gradient of the residual.
+#include "estimates.h"
 #include "gradient.h"
 
 namespace haline {
@@ -7,32 +8,48 @@ using namespace Halide;
 
 class GradientApply : public GradientGenerator<GradientApply> {
  public:
+  GeneratorParam<int> unroll{"unroll", 1};        // schedule: vectors of a step
   Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
   GeneratorOutput<Volume> dx{"dx"};               // as x; may be x, dy or residual. form = 2: g instead
 
   void configure() { AddInputs(2); }  // the planes that the wide kernel leaves
 
   void generate() {
+    Round();
     const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
+    numbers(c, n) = Tuple(coefficient(0), coefficient(1), coefficient(2));
     const Expr g = G(s);
-    const Expr full = (g * coefficient(0) + D(s) * coefficient(1)) + coefficient(2);
+    const Expr full = (g * numbers(c, n)[0] + D(s) * numbers(c, n)[1]) + numbers(c, n)[2];
     const Expr result = Store(select(form == 2, OneNan(g), full), element, get_target());
     Define(dx, {s, c, n}, result, {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     if (gpu()) {
       ScheduleElements(dx);
       return FinishGpuSchedule(x, dy, residual, dx);
     }
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
-    dx.vectorize(s, natural_vector_size(MathType(element)), TailStrategy::GuardWithIf);
+    const int vector = natural_vector_size(MathType(element));
+    if (layout == Layout::kLast) {
+      SetInputLayouts();
+      SetLayout(dx, layout);
+      ElementsAcross(dx, vector);
+      for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
+    } else if (unroll > 1) {
+      Var step("step");
+      dx.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
+    } else {
+      dx.vectorize(s, vector, TailStrategy::GuardWithIf);
+    }
     dx.specialize(form == 0);
     dx.specialize(form == 1);
   }
 
  private:
   Var s{"s"};
+  Func numbers{"numbers"};
 };
 
 }  // namespace haline

@@ -6,6 +6,7 @@
 // as in Ioffe and Szegedy, "Batch Normalization", 2015, section 3, for one plane. With frozen statistics, which do not
 // depend on x, dx = scale * rstd * g.
 #include "element.h"
+#include "estimates.h"
 #include "gpu.h"
 #include "statistics.h"
 
@@ -15,6 +16,7 @@ using namespace Halide;
 class GradientCoefficients : public KernelGenerator<GradientCoefficients> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
+  GeneratorParam<int> vector{"vector", 0};  // schedule: planes of a vector, up to 8; 0: a register of doubles
 
   // Scratch memory, c padded to a multiple of 8.
   Input<Buffer<double, 4>> sums{"sums"};  // (c, {g, g * d, d}, block, n)
@@ -51,6 +53,7 @@ class GradientCoefficients : public KernelGenerator<GradientCoefficients> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     sums.dim(1).set_bounds(0, 3);
     sums.dim(2).set_min(0);
     gradient.dim(1).set_bounds(0, 6);
@@ -62,7 +65,7 @@ class GradientCoefficients : public KernelGenerator<GradientCoefficients> {
     mean.dim(0).set_min(0);
     rstd.dim(0).set_min(0);
     gradient.dim(0).set_min(0);
-    ScheduleColumns(gradient, 6, columns, total, block, natural_vector_size<double>());
+    ScheduleColumns(gradient, 6, columns, total, block, vector > 0 ? int(vector) : natural_vector_size<double>());
   }
 
  private:

@@ -1,5 +1,6 @@
 // Sums of the gradient: sums(c, 0..2, block, n) = sum(g), sum(g * d), sum(d), block by block; g and d as in gradient.h,
 // the order as in statistics.h. Takes planes of at least `chunk` elements.
+#include "estimates.h"
 #include "gradient.h"
 
 namespace haline {
@@ -8,10 +9,12 @@ using namespace Halide;
 class GradientSums : public GradientGenerator<GradientSums> {
  public:
   GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
+  GeneratorParam<int> unroll{"unroll", 1};  // schedule: chunks of a step
 
   GeneratorOutput<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
 
   void generate() {
+    Round();
     const auto terms = [this](const Expr &s) {
       const Expr g = G(s), d = D(s);
       return Exprs{g, g * d, d};
@@ -21,14 +24,23 @@ class GradientSums : public GradientGenerator<GradientSums> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     if (gpu()) {
       block_sums->ScheduleOnGpu(sums, 3);
       return FinishGpuSchedule(x, dy, residual);
     }
-    sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
-    block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)));
+    const int vector = natural_vector_size(MathType(element));
+    if (layout == Layout::kPlanes) {
+      sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
+      block_sums->Schedule(LoopLevel(sums, b), vector, unroll);
+    } else {
+      SetInputLayouts();
+      sums.bound(which, 0, 3).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
+      StageAcross(rounded, LoopLevel(sums, n), kMostSummed, vector);
+      block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
+    }
     block_sums->Specialize(form == 0);
   }
 

@@ -13,21 +13,35 @@ set(HALINE_ARM_BACKENDS "arm_neon|arm-64-linux-arm_fp16-strict_float")
 # Element | Halide type it is stored as | type that it is computed in, which is that of scale and shift.
 set(HALINE_ELEMENTS "f32|float32|float32" "f16|uint16|float32" "bf16|uint16|float32" "f64|float64|float64")
 
-# Kernel | generator | S: a version for each element, M: one for each type computed in | parameters, where <storage> and
+# Kernel | generator | S: a version for each element, L: the same but for the oldest processors, which are not worth their
+# size (a null function in the table), M: one for each type computed in | parameters, where <storage> and
 # <math> stand for the element's types. What each kernel does is said at the head of its generator.
 set(HALINE_KERNELS
     "pivot|pivot|S|samples.type=<storage>"
+    "pivot_last|pivot|L|layout=last|samples.type=<storage>"
     "moments_small|moments|S|chunk=64|x.type=<storage>"
+    "moments_small_last|moments|L|layout=last|chunk=64|x.type=<storage>"
     "moments_large|moments|S|chunk=128|x.type=<storage>"
+    "moments_large_last|moments|L|layout=last|chunk=128|x.type=<storage>"
+    "flow_small|flow|S|chunk=64|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "flow_large|flow|S|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "coefficients|coefficients|M|scale.type=<math>|shift.type=<math>"
     "apply|apply|S|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "apply_last|apply|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "wide_across|wide|S|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_across_last|wide|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_along|wide|S|lanes=16|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "gradient_sums_small|gradient_sums|S|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
+    "gradient_sums_small_last|gradient_sums|L|layout=last|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
     "gradient_sums_large|gradient_sums|S|chunk=128|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
+    "gradient_sums_large_last|gradient_sums|L|layout=last|chunk=128|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
+    "gradient_flow_small|gradient_flow|S|chunk=64|x.type=<storage>|dy.type=<storage>|x_before.type=<storage>|dy_before.type=<storage>|dx.type=<storage>"
+    "gradient_flow_large|gradient_flow|S|chunk=128|x.type=<storage>|dy.type=<storage>|x_before.type=<storage>|dy_before.type=<storage>|dx.type=<storage>"
     "gradient_coefficients|gradient_coefficients|M|scale.type=<math>"
     "gradient_apply|gradient_apply|S|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
+    "gradient_apply_last|gradient_apply|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "wide_gradient_across|wide_gradient|S|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_gradient_across_last|wide_gradient|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_along|wide_gradient|S|lanes=16|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
 )
 
@@ -54,4 +68,20 @@ set(HALINE_GPU_KERNELS
     "to_double|per_plane|S|element=f64|source=<element>|from.type=<storage>|to.type=float64"
     "from_double|per_plane|S|element=<element>|source=f64|from.type=float64|to.type=<storage>"
     "samples|samples|1"
+)
+
+# Those that may allocate memory. They check their arguments in every build, as one of the checks is whether they got it
+# (tests/unchecked_kernels.cmake holds the others to allocating none).
+set(HALINE_CHECKED_KERNELS wide_across wide_along wide_gradient_across wide_gradient_along)
+
+# Generator | the parameters of its schedule, with the values that may be worth a try, the default first: the default is
+# the hand schedule. scripts/tune.sh searches them, and generators/schedules/*.json has what it found.
+set(HALINE_SCHEDULES
+    "pivot|unroll=1,2,4,8"
+    "moments|unroll=1,2,4"
+    "coefficients|vector=0,2,4,8"
+    "apply|unroll=1,2,4,8"
+    "gradient_sums|unroll=1,2"
+    "gradient_coefficients|vector=0,2,4,8"
+    "gradient_apply|unroll=1,2,4"
 )

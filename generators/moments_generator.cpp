@@ -1,7 +1,9 @@
 // Moments of planes about a pivot: sums(c, 0..1, block, n) = sum(x - pivot), sum((x - pivot)^2), block by block.
 // The order of every sum is explained in statistics.h. Takes planes of at least `chunk` elements.
 #include "element.h"
+#include "estimates.h"
 #include "gpu.h"
+#include "layout.h"
 #include "statistics.h"
 
 namespace haline {
@@ -11,14 +13,17 @@ class Moments : public KernelGenerator<Moments> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
+  GeneratorParam<int> unroll{"unroll", 1};  // schedule: chunks of a step
+  GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
   Input<Buffer<void, 3>> x{"x"};            // (s, c, n), s contiguous
   Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
   Output<Buffer<double, 4>> sums{"sums"};   // (c, which, block, n)
 
   void generate() {
+    center(c, n) = cast(MathType(element), pivot(c, n));
     const auto terms = [this](const Expr &s) {
-      const Expr d = Load(x(s, c, n), element, get_target()) - cast(MathType(element), pivot(c, n));
+      const Expr d = Load(x(s, c, n), element, get_target()) - center(c, n);
       return Exprs{d, d * d};
     };
     block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n);
@@ -26,18 +31,28 @@ class Moments : public KernelGenerator<Moments> {
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this);
     x.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     if (gpu()) {
       block_sums->ScheduleOnGpu(sums, 2);
       return FinishGpuSchedule(x);
     }
-    sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
-    block_sums->Schedule(LoopLevel(sums, b), natural_vector_size(MathType(element)));
+    const int vector = natural_vector_size(MathType(element));
+    if (layout == Layout::kPlanes) {
+      sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
+      block_sums->Schedule(LoopLevel(sums, b), vector, unroll);
+    } else {
+      SetLayout(x, layout);
+      sums.bound(which, 0, 2).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
+      StageAcross(center, LoopLevel(sums, n), kMostSummed, vector);
+      block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
+    }
   }
 
  private:
   Var b{"b"}, c{"c"}, n{"n"}, which{"which"};
+  Func center{"center"};
   std::unique_ptr<BlockSums> block_sums;
 };
 

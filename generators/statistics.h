@@ -19,6 +19,7 @@
 
 #include "Halide.h"
 #include "gpu.h"
+#include "layout.h"
 
 namespace haline {
 
@@ -86,7 +87,9 @@ class BlockSums {
   using Terms = std::function<Exprs(Halide::Expr s)>;
 
   // Total(b, c, n) are the sums of `terms` over block b. `size` is the number of elements of a plane, >= `chunk`.
-  BlockSums(const Terms &terms, const Halide::Expr &size, int chunk, Halide::Var b, Halide::Var c, Halide::Var n)
+  // `meanwhile(chunk)` is 0, and done once for each whole chunk.
+  BlockSums(const Terms &terms, const Halide::Expr &size, int chunk, Halide::Var b, Halide::Var c, Halide::Var n,
+            const std::function<Halide::Expr(Halide::Expr)> &meanwhile = nullptr)
       : at_{u_, b, c, n} {
     using namespace Halide;
     const Expr full = size / chunk;  // whole chunks
@@ -97,7 +100,8 @@ class BlockSums {
     k_ = RDom(0, chunks_per_block, "k");
     k_.where(b * chunks_per_block + k_ < full);
     // Bounds inference does not see that through the blocks' loop.
-    const Expr index = unsafe_promise_clamped(b * chunks_per_block + k_, 0, full - 1);
+    Expr index = min(b * chunks_per_block + k_, full - 1);
+    if (meanwhile) index = unsafe_promise_clamped(index + meanwhile(index), 0, full - 1);
     Add(count, chunk, [&](int i) { return terms(index * chunk + i * kLanes + u_); });
 
     // The tail chunk belongs to the last block.
@@ -116,10 +120,11 @@ class BlockSums {
     return tree_->Total({b, c, n});
   }
 
-  // Vectors along the lanes; all of it inside the loop `at`.
-  void Schedule(const Halide::LoopLevel &at, int vector) {
+  // Vectors along the lanes, `unroll` chunks a step; all of it inside the loop `at`.
+  void Schedule(const Halide::LoopLevel &at, int vector, int unroll = 1) {
     lanes_.compute_at(at).bound(u_, 0, kLanes).vectorize(u_, vector).unroll(u_);
     lanes_.update(0).reorder(u_, k_[0]).vectorize(u_, vector).unroll(u_);
+    if (unroll > 1) lanes_.update(0).unroll(k_[0], unroll);
     lanes_.update(1).reorder(u_, tail_[0]).vectorize(u_, vector).unroll(u_);
     tree_->Schedule(at);
   }
@@ -137,9 +142,33 @@ class BlockSums {
     ScheduleLanes(lanes_, Halide::LoopLevel(sums, b), c, kLanes);
   }
 
+  // Vectors across channels: for channels-last tensors, whose neighbours in memory are the same element of all planes.
+  // A chunk's trees are vertical, and the lanes of kMostSummed channels, 16 KiB for two terms, stay in L1. Inside the
+  // loop `at`, which has those channels.
+  void ScheduleAcross(const Halide::LoopLevel &at, int vector, bool masks) {
+    using Halide::TailStrategy;
+    const Halide::Var b = lanes_.args()[1], c = lanes_.args()[2], n = lanes_.args()[3];
+    lanes_.compute_at(at).bound(u_, 0, kLanes).bound_storage(c, kMostSummed).reorder_storage(c, u_, b, n);
+    lanes_.reorder(c, u_).vectorize(c, vector, TailStrategy::RoundUp);
+    // Guarded: nothing past the last channel may be read.
+    Halide::Var co("co"), ci("ci");
+    for (int i : {0, 1}) {
+      const Halide::RVar r = i == 0 ? k_[0] : tail_[0];
+      lanes_.update(i).split(c, co, ci, vector, TailStrategy::PredicateLoads).reorder(ci, co, u_, r).vectorize(ci);
+    }
+    // The tail runs once for a plane: small rather than fast.
+    lanes_.update(1).never_partition(u_);
+    if (masks) lanes_.update(1).never_partition(co);
+    small_tail_ = true;
+  }
+
+  // Where what is done meanwhile belongs.
+  Halide::LoopLevel EachChunk() { return Halide::LoopLevel(lanes_, k_[0]); }
+
   // A version of its own for calls where `condition` holds. After Schedule.
   void Specialize(const Halide::Expr &condition) {
-    for (int i : {0, 1}) lanes_.update(i).specialize(condition);
+    lanes_.update(0).specialize(condition);
+    if (!small_tail_) lanes_.update(1).specialize(condition);
   }
 
  private:
@@ -156,6 +185,7 @@ class BlockSums {
   Exprs at_;
   Halide::RDom k_, tail_;
   Halide::Func lanes_{"lanes"};
+  bool small_tail_ = false;
   std::unique_ptr<LaneTree> tree_;
 };
 
@@ -176,13 +206,15 @@ inline void ScheduleColumns(Halide::Func result, int count, Halide::Func columns
   total.update().reorder(c, blocks[0]).vectorize(c, vector);
 }
 
-// The same on GPUs: a thread for each plane.
-inline void ScheduleColumnsOnGpu(Halide::Func result, int count, Halide::Func columns, Halide::Func total) {
+// The same on GPUs: a thread for each plane, whose loop is given back.
+inline Halide::LoopLevel ScheduleColumnsOnGpu(Halide::Func result, int count, Halide::Func columns,
+                                              Halide::Func total) {
   const Halide::Var c = result.args()[0], which = result.args()[1], n = result.args()[2];
   result.bound(which, 0, count);
   const PlaneThreads threads(result, {which}, c, n, 64);
   columns.compute_at(result, threads.ci);
   total.compute_at(result, threads.ci);
+  return Halide::LoopLevel(result, threads.ci);
 }
 
 }  // namespace haline

@@ -5,6 +5,7 @@
 //
 // Serves the tiny planes (`lanes` = 1) and those that float sums can't do justice (`lanes` = 16): see wide.h.
 #include "activation.h"
+#include "estimates.h"
 #include "wide.h"
 
 namespace haline {
@@ -14,15 +15,16 @@ class Wide : public KernelGenerator<Wide> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
+  GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), s contiguous; lanes = 16: at least 16 elements
+  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
   Input<Buffer<void, 2>> scale{"scale"};        // (c, n)
   Input<Buffer<void, 2>> shift{"shift"};        // (c, n)
   Input<bool> has_residual{"has_residual"};
   Input<double> slope{"slope"};  // of the activation below 0; 1: none
   Input<double> eps{"eps"};
-  Output<Buffer<void, 3>> y{"y"};            // (s, c, n), s contiguous; may be x or residual
+  Output<Buffer<void, 3>> y{"y"};            // as x; may be x or residual
   Output<Buffer<double, 3>> stats{"stats"};  // (c, {mean, var, rstd}, n); c and its extent are those of y
 
   void configure() { AddInputs(1); }  // the planes that the float kernels leave, or none
@@ -33,12 +35,11 @@ class Wide : public KernelGenerator<Wide> {
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
-    // Planes past the last one, in the last vector, repeat it.
-    const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
-    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
+    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(c, n)); };
 
-    staged(c, s, n) = x(s, padded(c, x.dim(1).max()), n);
-    const auto raw = [&](const Expr &i) { return load(staged(c, i, n)); };
+    x_turn.In(x, load);
+    residual_turn.In(residual, load);
+    const auto raw = [&](const Expr &i) { return x_turn.tile(c, i, n); };
     Expr factor = cast<double>(1);
     if (rescaled) {
       plane_scale = std::make_unique<PlaneScale>(raw, size, c, n, eps);
@@ -68,22 +69,32 @@ class Wide : public KernelGenerator<Wide> {
                          var / factor / factor, rstd * factor);
 
     const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
-    staged_residual(c, s, n) = residual(s, padded(c, residual.dim(1).max()), n);
-    const Expr z = select(has_residual, norm + load(staged_residual(c, s, n)), norm);
-    const Expr result =
+    const Expr z = select(has_residual, norm + residual_turn.tile(c, s, n), norm);
+    result_turn.turned(c, s, n) =
         Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
-    Define(y, {s, c, n}, result, {{s, 0, size}}, c, n, wanted);
-    const Expr numbers = OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]}));
-    DefineNumbers(stats, {c, which, n}, which, 3, numbers, wanted);
+    Define(y, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
+    DefineNumbers(stats, {c, which, n}, which, 3,
+                  OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]})), wanted);
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this, lanes == 1);
     stats.dim(1).set_bounds(0, 3);
     stats.bound(which, 0, 3);
-    for (auto *f : {&x, &residual}) f->dim(0).set_min(0);
+    for (Input<Buffer<void, 3>> *f : {&x, &residual}) f->dim(0).set_min(0);
     y.dim(0).set_min(0);
-    WideSchedule schedule{y, stats, {staged}, {mean, normal}, {offsets.get(), squares.get()}, has_residual,
-                          s, c,     n,        which};
+    WideSchedule schedule{y,
+                          stats,
+                          {{&x_turn, x}, {&residual_turn, residual}},
+                          &result_turn,
+                          {mean, normal},
+                          {offsets.get(), squares.get()},
+                          !has_residual && slope == 1,
+                          y,
+                          s,
+                          c,
+                          n,
+                          which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (gpu()) {
       schedule.OnGpu(lanes > 1);
@@ -91,9 +102,18 @@ class Wide : public KernelGenerator<Wide> {
     }
     stats.dim(0).set_bounds(y.dim(1).min(), y.dim(1).extent());
     stats.dim(2).set_bounds(y.dim(2).min(), y.dim(2).extent());
+    for (Input<Buffer<void, 3>> *f : {&x, &residual}) f->dim(0).set_bounds(0, y.dim(0).extent());
     y.dim(1).set_min(0);
-    if (lanes == 1) {
-      schedule.AcrossPlanes(natural_vector_size<float>());
+    for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
+    SetLayout(y, layout);
+    if (layout == Layout::kLast) {
+      const int vector = natural_vector_size<float>();
+      schedule.AcrossChannels(vector);
+      Func &made = result_turn.turned;
+      made.compute_at(y, Var("co")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
+      made.specialize(!has_residual && slope == 1);
+    } else if (lanes == 1) {
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }
@@ -104,7 +124,8 @@ class Wide : public KernelGenerator<Wide> {
   Type ResultType() const { return element == Element::kF32 ? Float(32) : Float(64); }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
-  Func staged{"staged"}, staged_residual{"staged_residual"}, mean{"mean"}, normal{"normal"};
+  Func mean{"mean"}, normal{"normal"};
+  Turn x_turn{"x", s, c, n}, residual_turn{"residual", s, c, n}, result_turn{"y", s, c, n};
   std::unique_ptr<PlaneScale> plane_scale;
   std::unique_ptr<PlaneSum> offsets, squares;
 };

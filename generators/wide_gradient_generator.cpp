@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "activation.h"
+#include "estimates.h"
 #include "wide.h"
 
 namespace haline {
@@ -12,8 +13,9 @@ class WideGradient : public KernelGenerator<WideGradient> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
+  GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), s contiguous; lanes = 16: at least 16 elements
+  Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> dy{"dy"};              // as x
   Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
   Input<Buffer<void, 2>> scale{"scale"};        // (c, n)
@@ -34,24 +36,21 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const Expr size = x.dim(0).extent();
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
-    const auto padded = [this](const Expr &index, const Expr &last) { return min(likely(index), last); };
-    const auto of_plane = [&](auto &f) { return cast<double>(f(padded(c, f.dim(0).max()), n)); };
-    const auto stage = [&](Func &f, Input<Buffer<void, 3>> &from) {
-      f(c, s, n) = from(s, padded(c, from.dim(1).max()), n);
-    };
-    const auto load = [this](Func &f, const Expr &i) { return cast<double>(Load(f(c, i, n), element, get_target())); };
-    stage(staged, x);
-    stage(staged_dy, dy);
-    stage(staged_residual, residual);
+    const auto of_plane = [&](auto &f) { return cast<double>(f(c, n)); };
+    const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
+    const Expr given = of_plane(mean);
+    x_turn.In(x, [&](const Expr &v) { return rescaled ? load(v) : load(v) - given; });
+    dy_turn.In(dy, load);
+    residual_turn.In(residual, load);
 
     Expr factor = cast<double>(1);
     if (rescaled) {
-      plane_scale = std::make_unique<PlaneScale>([&](const Expr &i) { return load(staged, i); }, size, c, n);
+      plane_scale = std::make_unique<PlaneScale>([&](const Expr &i) { return x_turn.tile(c, i, n); }, size, c, n);
       factor = plane_scale->factor;
     }
-    const Expr given = of_plane(mean);
     const auto d = [&](const Expr &i) {
-      return rescaled ? load(staged, i) * factor - given * factor : load(staged, i) - given;
+      const Expr e = x_turn.tile(c, i, n);
+      return rescaled ? e * factor - given * factor : e;
     };
     const bool compensated = rescaled && lanes > 1;
     offsets = std::make_unique<PlaneSum>(
@@ -62,8 +61,8 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const auto xhat = [&](const Expr &i) { return (d(i) - normal(c, n)[0]) * normal(c, n)[1]; };
     const auto g = [&](const Expr &i) {
       const Expr norm = xhat(i) * normal(c, n)[2] + normal(c, n)[3];
-      const Expr z = select(has_residual, norm + load(staged_residual, i), norm);
-      const Expr gradient = load(staged_dy, i);
+      const Expr z = select(has_residual, norm + residual_turn.tile(c, i, n), norm);
+      const Expr gradient = dy_turn.tile(c, i, n);
       return select(slope == 1, gradient, ActivateGradient(z, slope, gradient));
     };
     totals = std::make_unique<PlaneSum>(
@@ -82,20 +81,30 @@ class WideGradient : public KernelGenerator<WideGradient> {
     means(c, n) = Tuple(total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd));
 
     const Expr result = select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
-    const Expr stored =
+    result_turn.turned(c, s, n) =
         Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
-    Define(dx, {s, c, n}, stored, {{s, 0, size}}, c, n, wanted);
-    const Expr numbers = OneNan(mux(which, {means(c, n)[0], means(c, n)[1]}));
-    DefineNumbers(sums, {c, which, n}, which, 2, numbers, wanted);
+    Define(dx, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
+    DefineNumbers(sums, {c, which, n}, which, 2, OneNan(mux(which, {means(c, n)[0], means(c, n)[1]})), wanted);
   }
 
   void schedule() {
+    if (using_autoscheduler()) return Estimate(*this, lanes == 1);
     sums.dim(1).set_bounds(0, 2);
     sums.bound(which, 0, 2);
-    for (auto *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
+    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     dx.dim(0).set_min(0);
-    WideSchedule schedule{
-        dx, sums, {staged, staged_dy}, {normal, means}, {offsets.get(), totals.get()}, has_residual, s, c, n, which};
+    WideSchedule schedule{dx,
+                          sums,
+                          {{&x_turn, x}, {&dy_turn, dy}, {&residual_turn, residual}},
+                          &result_turn,
+                          {normal, means},
+                          {offsets.get(), totals.get()},
+                          slope == 1 && !only_g,
+                          dx,
+                          s,
+                          c,
+                          n,
+                          which};
     if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
     if (gpu()) {
       schedule.OnGpu(lanes > 1);
@@ -103,9 +112,14 @@ class WideGradient : public KernelGenerator<WideGradient> {
     }
     sums.dim(0).set_bounds(dx.dim(1).min(), dx.dim(1).extent());
     sums.dim(2).set_bounds(dx.dim(2).min(), dx.dim(2).extent());
+    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_bounds(0, dx.dim(0).extent());
     dx.dim(1).set_min(0);
-    if (lanes == 1) {
-      schedule.AcrossPlanes(natural_vector_size<float>());
+    for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) SetLayout(*f, layout);
+    SetLayout(dx, layout);
+    if (layout == Layout::kLast) {
+      schedule.AcrossChannels(natural_vector_size<float>());
+    } else if (lanes == 1) {
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }
@@ -113,7 +127,8 @@ class WideGradient : public KernelGenerator<WideGradient> {
 
  private:
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
-  Func staged{"staged"}, staged_dy{"staged_dy"}, staged_residual{"staged_residual"}, normal{"normal"}, means{"means"};
+  Turn x_turn{"x", s, c, n}, dy_turn{"dy", s, c, n}, residual_turn{"residual", s, c, n}, result_turn{"dx", s, c, n};
+  Func normal{"normal"}, means{"means"};
   std::unique_ptr<PlaneScale> plane_scale;
   std::unique_ptr<PlaneSum> offsets, totals;
 };

@@ -34,6 +34,7 @@ struct Part {
   static constexpr int64_t kPad = 8;
   int64_t padded() const { return (channels + kPad - 1) / kPad * kPad; }
   int64_t planes() const { return batch * channels; }
+  bool SameSize(const Part &p) const { return size == p.size && channels == p.channels && batch == p.batch; }
 };
 
 // Copies elements [first, first + count) of the planes of `part` to `to`, a plane every `row` elements; and back.

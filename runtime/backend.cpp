@@ -80,16 +80,29 @@ const char *WhyNot(const Description &backend) {
   return backend.runs ? "" : FindGpuApi(backend.name)->WhyNot();
 }
 
+// The kernels of each back end that runs here, null of the others: found out once, as calls may name theirs each time.
+struct Runnable {
+  const KernelSet *kernels[kBackendCount];
+
+  Runnable() {
+    for (int i = 0; i < kBackendCount; i++) kernels[i] = *WhyNot(kBackends[i]) ? nullptr : Built(kBackends[i].name);
+  }
+
+  static const Runnable &Get() {
+    static const Runnable runnable;
+    return runnable;
+  }
+};
+
 haline_status Lookup(const char *name, const char *who, const KernelSet **kernels) {
   const Description *backend = Find(name);
   if (!backend) {
     return Fail(HALINE_INVALID_ARGUMENT,
                 "%s: \"%s\" found, one of x86-avx512, x86-avx2, x86-64, arm-neon, cuda, opencl wanted", who, name);
   }
-  const char *reason = WhyNot(*backend);
-  if (*reason) return Fail(HALINE_UNSUPPORTED, "%s: \"%s\" found, which does not run here: %s", who, name, reason);
-  *kernels = Built(name);
-  return HALINE_OK;
+  *kernels = Runnable::Get().kernels[backend - kBackends];
+  if (*kernels) return HALINE_OK;
+  return Fail(HALINE_UNSUPPORTED, "%s: \"%s\" found, which does not run here: %s", who, name, WhyNot(*backend));
 }
 
 // What no one forced: HALINE_BACKEND, or else the best. Worked out once; a wrong name in the variable is an error of
@@ -114,11 +127,12 @@ std::atomic<const KernelSet *> forced{nullptr};
 
 }  // namespace
 
-haline_status ChooseBackend(const char *name, const KernelSet **kernels) {
+haline_status ChooseBackend(const char *name, int preferred, const KernelSet **kernels) {
   if (name) return Lookup(name, "backend", kernels);
   if ((*kernels = forced.load(std::memory_order_acquire))) return HALINE_OK;
   static const Automatic automatic;
   if (*automatic.from_environment) return Lookup(automatic.from_environment, "HALINE_BACKEND", kernels);
+  if (preferred >= 0 && preferred < kBackendCount && (*kernels = Runnable::Get().kernels[preferred])) return HALINE_OK;
   if (!automatic.kernels) return Fail(HALINE_UNSUPPORTED, "no back end of this library runs on this machine");
   *kernels = automatic.kernels;
   return HALINE_OK;
@@ -163,5 +177,5 @@ haline_status haline_set_backend(const char *name) {
 
 const char *haline_current_backend(void) {
   const KernelSet *kernels = nullptr;
-  return ChooseBackend(nullptr, &kernels) == HALINE_OK ? kernels->name : nullptr;
+  return ChooseBackend(nullptr, -1, &kernels) == HALINE_OK ? kernels->name : nullptr;
 }

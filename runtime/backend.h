@@ -7,8 +7,9 @@
 
 namespace haline {
 
-// The kernels to use: those of `name`, or, where it is null, the process's choice.
-haline_status ChooseBackend(const char *name, const KernelSet **kernels);
+// The kernels to use: those of `name`, or, where it is null, the process's choice, or, where there is none either,
+// those of `preferred`, an index of haline_backend_at, or, where that is none, the best.
+haline_status ChooseBackend(const char *name, int preferred, const KernelSet **kernels);
 
 }  // namespace haline
 

@@ -1,5 +1,8 @@
 // The backward pass: sums of the gradient, their coefficients, dx, part by part; then the gradients of scale and shift.
+#include <optional>
+
 #include "engine.h"
+#include "tiny.h"
 
 namespace haline {
 namespace {
@@ -22,7 +25,10 @@ class BackwardEngine : public Engine {
         return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the gradients of scale and shift of %lld planes",
                     static_cast<long long>(problem_.planes()));
     }
-    ForParts([this](const Part &part, bool parallel) { Differentiate(part, parallel); });
+    ForParts<Late>([this](const Part &part, bool parallel, Late *now, Late *before) {
+      Differentiate(part, parallel, now, before);
+      Finish(before);
+    });
     if (!outcome_.failed() && shares_) AddShares();
     return outcome_.Tell();
   }
@@ -30,11 +36,20 @@ class BackwardEngine : public Engine {
  private:
   bool active() const { return problem_.slope != 1; }
 
-  void Differentiate(const Part &part, bool parallel) {
+  // Planes whose coefficients are known and whose gradients are not written yet.
+  struct Late : Waiting {
+    double means[kSlots], coefficients[kForwardColumns * kSlots], gradients[kColumns * kSlots];
+    int64_t row;  // from one column to the next
+  };
+
+  void Differentiate(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
+    } else if (part.size < kTiny && TinyLast(part, problem_.dx) == 0) {
+      Tiny(part);
     } else {
-      double means[kSlots], rstds[kSlots];
+      double *const means = now->means;
+      double rstds[kSlots];
       const int64_t row = part.padded();
       for (int64_t n = 0; n < part.batch; n++) {
         for (int64_t c = 0; c < row; c++) {
@@ -44,9 +59,11 @@ class BackwardEngine : public Engine {
         }
       }
       if (part.size < kTiny) {
-        Wide(part, means, rstds, row);
+        const int64_t last = TinyLast(part, problem_.dx);
+        WideLast({part.n, part.batch, part.c, last, part.size}, means, rstds, row);
+        if (last < part.channels) Tiny({part.n, part.batch, part.c + last, part.channels - last, part.size});
       } else {
-        Fast(part, parallel, means, rstds);
+        Fast(part, parallel, rstds, now, before);
       }
     }
     if (!problem_.lengths) return;
@@ -59,24 +76,17 @@ class BackwardEngine : public Engine {
     }
   }
 
-  void Fast(const Part &part, bool parallel, const double *means, const double *rstds) {
+  void Fast(const Part &part, bool parallel, const double *rstds, Late *now, Late *before) {
     const int64_t blocks = Blocks(part.size), row = part.padded();
-    double coefficients[kForwardColumns * kSlots], gradients[kColumns * kSlots], own_sums[3 * kSlots];
+    const double *const means = now->means;
+    double *const coefficients = now->coefficients, *const gradients = now->gradients;
+    double own_sums[3 * kSlots];
     Memory<double> heap;
     double *const sums = Room(own_sums, 3 * kSlots, 3 * row * part.batch * blocks, &heap);
     if (!sums) return;
-    if (active()) ForwardCoefficients(part, parallel, means, rstds, sums, coefficients);
+    if (active()) ForwardCoefficients(part, parallel, means, rstds, sums, coefficients, before);
 
-    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
-    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
-      const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
-                   r = Read(residual(), part, first, elements);
-      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
-      View mean = PerPlanes(means, part, part.channels);
-      View out = Sums(sums, part, part.channels, 3, block, count);
-      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
-           x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
-    });
+    SumUp(part, parallel, means, coefficients, sums, before);
     View in = Sums(sums, part, row, 3, 0, blocks);
     View mean = PerPlanes(means, part, row), rstd = PerPlanes(rstds, part, row);
     View out = Columns(gradients, part, row, kColumns, row);
@@ -94,31 +104,47 @@ class BackwardEngine : public Engine {
     for (int64_t n = 0; n < part.batch; n++) {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && fast(n, c);
     }
-    if (all_fast) return Apply(part, parallel, means, coefficients, gradients, row);
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) {
-        const Part plane{part.n + n, 1, part.c + c, 1, part.size};
-        if (fast(n, c)) {
-          Apply(plane, parallel, means + n * row + c, coefficients + n * kForwardColumns * row + c,
-                gradients + n * kColumns * row + c, row);
-        } else {
-          Wide(plane, means + n * row + c, rstds + n * row + c, row);
-        }
-      }
+    const Numbers numbers{means, coefficients, gradients, row};
+    if (all_fast && !parallel && Streams(part)) {
+      now->row = row;
+      return Wait(part, TilesOf(part, 0, part.size), now);
     }
+    if (all_fast) return Apply(part, parallel, numbers);
+    ForRuns(
+        part, fast, [&](const Part &run, int64_t n, int64_t c) { Apply(run, parallel, numbers.At(n, c)); },
+        [&](const Part &plane, int64_t n, int64_t c) { Wide(plane, means + n * row + c, rstds + n * row + c, row); });
   }
 
-  bool Direct(const Part &part, std::initializer_list<const Array *> arrays) const {
-    for (const Array *array : arrays) {
-      if (!Window::Direct(problem_.Valid(*array, part.n), part)) return false;
-    }
-    return true;
+  // Sums of the gradient; what waits is written meanwhile.
+  void SumUp(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums,
+             Late *before) {
+    if (plan_.layout == Layout::kLast) return GradientSumsLast(part, parallel, means, coefficients, sums);
+    const int64_t row = part.padded(), blocks = Blocks(part.size);
+    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()}), stepwise = before->waits();
+    if (stepwise && direct && !active() && Flow(before, part, means, sums)) return;
+    ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
+      if (stepwise) Continue(before, part, block, blocks, {&problem_.x, &problem_.dy});
+      const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
+                   r = Read(residual(), part, first, elements);
+      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
+      View mean = PerPlanes(means, part, part.channels);
+      View out = Sums(sums, part, part.channels, 3, block, count);
+      if (plan_.stream && direct && !stepwise && !active()) {
+        // As in Engine::Moments.
+        View any(means, {{part.channels, 1}, {3, 0}, {part.batch, row}});
+        return Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
+                    x.Planes(), dy.Planes(), mean, x.Planes(), dy.Planes(), mean, any, x.Planes(), kOnlyFetch,
+                    kNear / 2, out);
+      }
+      Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
+           x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
+    });
   }
 
   // The forward pass's own coefficients, so that z changes sign where it did there: from x again, as a mean that was
   // rounded to float may lie far from it, in standard deviations.
   void ForwardCoefficients(const Part &part, bool parallel, const double *means, const double *rstds, double *sums,
-                           double *coefficients) {
+                           double *coefficients, Waiting *before) {
     const int64_t row = part.padded();
     double own_pivots[kSlots];
     double count = static_cast<double>(part.size), eps = problem_.eps;
@@ -136,7 +162,7 @@ class BackwardEngine : public Engine {
       eps = 0;
       blocks = 1;
     } else {
-      Moments(part, parallel, own_pivots, sums);
+      Moments(part, parallel, own_pivots, sums, before);
     }
     View pivot = PerPlanes(own_pivots, part, row);
     View in(sums, {{row, 1}, {2, row}, {blocks, 2 * row}, {part.batch, 2 * row * blocks}});
@@ -144,50 +170,180 @@ class BackwardEngine : public Engine {
     Call("coefficients", kernels_.coefficients, pivot, in, Scale(part), Shift(part), eps, count, out);
   }
 
+  // What the gradients of a part's planes are made of.
+  struct Numbers {
+    const double *means, *coefficients, *gradients;
+    int64_t row;  // from one column to the next
+
+    // Those of the planes from the part's n-th sample and c-th channel.
+    Numbers At(int64_t n, int64_t c) const {
+      return {means + n * row + c, coefficients + n * kForwardColumns * row + c, gradients + n * kColumns * row + c,
+              row};
+    }
+  };
+
   // The residual's gradient first: dx may be written over dy.
-  void Apply(const Part &part, bool parallel, const double *means, const double *coefficients, const double *gradients,
-             int64_t row) {
-    if (problem_.dresidual.data) {
-      Elementwise(part, parallel, problem_.dresidual, 2, means, coefficients, gradients, row);
-    }
-    if (problem_.dx.data) {
-      Elementwise(part, parallel, problem_.dx, active() ? 1 : 0, means, coefficients, gradients, row);
-    }
+  template <typename F>
+  void ForResults(const F &f) const {
+    if (problem_.dresidual.data) f(problem_.dresidual, 2);
+    if (problem_.dx.data) f(problem_.dx, active() ? 1 : 0);
   }
 
-  void Elementwise(const Part &part, bool parallel, const Array &to, int form, const double *means,
-                   const double *coefficients, const double *gradients, int64_t row) {
-    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
-    ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
-      const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),
-                   r = Read(residual(), part, first, count), out = Written(to, part, first, count);
-      View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
-      View gradient = Columns(gradients, part, part.channels, kColumns, row);
-      View mean(means, {{part.channels, 1}, {part.batch, row}});
-      Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward, mean,
-           has_residual(), problem_.slope, form, gradient, out.Elements());
-      if (!outcome_.failed()) out.Flush();
+  bool Streams(const Part &part) const {
+    bool any = false, streams = false;
+    ForResults([&](const Array &to, int) {
+      streams = (streams || !any) && Engine::Streams(part, {&problem_.x, &problem_.dy, &residual(), &to});
+      any = true;
+    });
+    return streams;
+  }
+  // Both results in the same tiles, as one may be written over what the other is made from.
+  Tiles TilesOf(const Part &part, int64_t first, int64_t count) const {
+    return Tiles(part, problem_.dx.data ? problem_.dx : problem_.dresidual, first, count);
+  }
+
+  void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override {
+    const Late &late = static_cast<const Late &>(waiting);
+    const Numbers numbers{late.means, late.coefficients, late.gradients, late.row};
+    StreamTile(TilesOf(late.part, 0, late.part.size), tile, late.part, numbers, fetches);
+  }
+
+  using Engine::Flow;
+  bool Flow(Late *before, const Part &next, const double *means, double *sums) {
+    const Part part = before->part;
+    if (before->done > 0 || !part.SameSize(next) || problem_.dresidual.data) return false;
+    const Window x = Read(problem_.x, next, 0, next.size), dy = Read(problem_.dy, next, 0, next.size),
+                 x_before = Read(problem_.x, part, 0, part.size), dy_before = Read(problem_.dy, part, 0, part.size),
+                 dx = Written(problem_.dx, part, 0, part.size);
+    const int64_t row = before->row;
+    View mean = PerPlanes(means, next, next.channels), mean_before = PerPlanes(before->means, part, part.channels);
+    View gradient = Columns(before->gradients, part, part.channels, kColumns, row);
+    View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
+    Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
+         x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient,
+         dx.Elements(), kNear / 2, kNear / 2, out);
+    before->done = before->tiles;
+    const int64_t rest = part.size % Chunk(part.size);
+    if (rest == 0) return true;
+    const Numbers numbers{before->means, before->coefficients, before->gradients, row};
+    const Tiles tiles = TilesOf(part, part.size - rest, rest);
+    Fetches none;
+    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
+    return true;
+  }
+
+  // `numbers` are those of `part`.
+  void StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers, Fetches *fetches) {
+    ForResults([&](const Array &to, int form) {
+      Stream(tiles, index, to, {&problem_.x, &problem_.dy}, fetches,
+             [&](const Part &p, int64_t first, int64_t count, View &out) {
+               Elementwise(p, first, count, numbers.At(p.n - part.n, p.c - part.c), form, out);
+             });
     });
   }
 
-  // All in double: tiny planes, and single ones that the float kernels can't do justice.
+  void Apply(const Part &part, bool parallel, const Numbers &numbers) {
+    if (Streams(part)) {
+      return ForBlocks(part, parallel, true, [&](int64_t, int64_t, int64_t first, int64_t count) {
+        const Tiles tiles = TilesOf(part, first, count);
+        Fetches none;
+        for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
+        StreamFence();
+      });
+    }
+    ForResults([&](const Array &to, int form) {
+      if (plan_.layout == Layout::kLast) {
+        const double *const means = numbers.means;
+        return GradientApplyLast(part, parallel, to, form, means, numbers.coefficients, numbers.gradients, numbers.row);
+      }
+      const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
+      ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
+        const Window out = Written(to, part, first, count);
+        View view = out.Elements();
+        Elementwise(part, first, count, numbers, form, view);
+        if (!outcome_.failed()) out.Flush();
+      });
+    });
+  }
+
+  void Elementwise(const Part &part, int64_t first, int64_t count, const Numbers &numbers, int form, View &out) {
+    const int64_t row = numbers.row;
+    const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),
+                 r = Read(residual(), part, first, count);
+    View forward = Columns(numbers.coefficients, part, part.channels, kForwardColumns, row);
+    View gradient = Columns(numbers.gradients, part, part.channels, kColumns, row);
+    View mean(numbers.means, {{part.channels, 1}, {part.batch, row}});
+    Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward, mean,
+         has_residual(), problem_.slope, form, gradient, out);
+  }
+
+  // All in double: planes of which a vector is worked on together.
+  void Tiny(const Part &part) {
+    const TinyPart tiny(part);
+    double sums[2 * kSlots];
+    const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_),
+        dy(problem_.Valid(problem_.dy, part.n), tiny, Window::kRead, &outcome_);
+    std::optional<TinyArray> r;
+    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const Element math = MathElement(problem_.element);
+    const TinyValues scale(problem_.scale, 1, math, tiny, &outcome_), shift(problem_.shift, 0, math, tiny, &outcome_),
+        mean(problem_.mean, 0, Element::kF64, tiny, &outcome_), rstd(problem_.rstd, 0, Element::kF64, tiny, &outcome_);
+    for (const bool only_g : {true, false}) {
+      const Array &to = only_g ? problem_.dresidual : problem_.dx;
+      if (only_g && !to.data) continue;
+      const TinyArray dx(problem_.Valid(to.data ? to : Nowhere(part.size), part.n), tiny, Window::kWrite, &outcome_);
+      for (const bool rest : {false, true}) {
+        if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
+        Call("wide_gradient", kernels_.wide_gradient_across, x.Elements(rest), dy.Elements(rest),
+             (r ? *r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), mean.Columns(rest),
+             rstd.Columns(rest), has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(rest),
+             tiny.Numbers(sums, 2, rest, true));
+      }
+      if (!outcome_.failed()) dx.Flush();
+    }
+    if (outcome_.failed()) return;
+    Record(part, [&](int64_t n, int64_t c, int which) { return sums[tiny.At(n, c, which, 2)]; });
+  }
+
+  // Where only the gradients of scale and shift are wanted.
+  Array Nowhere(int64_t size) const {
+    Array nowhere;
+    nowhere.element = problem_.element;
+    nowhere.loops[0] = {size, 2};
+    return nowhere;
+  }
+
+  // All in double: single planes that the float kernels can't do justice.
   void Wide(const Part &part, const double *means, const double *rstds, int64_t row) {
     double sums[2 * kSlots];
     View out = Columns(sums, part, part.channels, 2, part.channels);
     View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});
     const Window x = Read(problem_.x, part, 0, part.size), dy = Read(problem_.dy, part, 0, part.size),
                  r = Read(residual(), part, 0, part.size);
-    Array nowhere;  // where only the gradients of scale and shift are wanted
-    nowhere.element = problem_.element;
-    nowhere.loops[0] = {part.size, 2};
     for (const bool only_g : {true, false}) {
       const Array &to = only_g ? problem_.dresidual : problem_.dx;
       if (only_g && !to.data) continue;
-      const Window dx = Written(to.data ? to : nowhere, part, 0, part.size);
-      Call("wide_gradient", part.size < kTiny ? kernels_.wide_gradient_across : kernels_.wide_gradient_along,
-           x.Elements(), dy.Elements(), r.Elements(), Scale(part), Shift(part), mean, rstd, has_residual(),
-           problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
+      const Window dx = Written(to.data ? to : Nowhere(part.size), part, 0, part.size);
+      Call("wide_gradient", kernels_.wide_gradient_along, x.Elements(), dy.Elements(), r.Elements(), Scale(part),
+           Shift(part), mean, rstd, has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
       if (!outcome_.failed() && to.data) dx.Flush();
+    }
+    if (outcome_.failed()) return;
+    Record(part, [&](int64_t n, int64_t c, int which) { return sums[(n * 2 + which) * part.channels + c]; });
+  }
+
+  void WideLast(const Part &part, const double *means, const double *rstds, int64_t row) {
+    double sums[2 * kSlots];
+    View out = Columns(sums, part, part.channels, 2, part.channels);
+    View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});
+    View x = Last(problem_.x, part, 0, part.size), dy = Last(problem_.dy, part, 0, part.size),
+         r = Last(residual(), part, 0, part.size);
+    for (const bool only_g : {true, false}) {
+      const Array &to = only_g ? problem_.dresidual : problem_.dx;
+      if (!to.data) continue;
+      View dx = Last(to, part, 0, part.size);
+      Call("wide_gradient", kernels_.wide_gradient_across_last, x, dy, r, Scale(part), Shift(part), mean, rstd,
+           has_residual(), problem_.slope, problem_.frozen, only_g, dx, out);
     }
     if (outcome_.failed()) return;
     Record(part, [&](int64_t n, int64_t c, int which) { return sums[(n * 2 + which) * part.channels + c]; });

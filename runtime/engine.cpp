@@ -9,6 +9,7 @@ void Outcome::Keep(haline_status status) {
   if (status == HALINE_OK || failed_.exchange(true)) return;
   status_ = status;
   std::strncpy(message_, ErrorMessage(), sizeof(message_) - 1);
+  message_[sizeof(message_) - 1] = '\0';
 }
 
 bool Window::Direct(const Array &array, const Part &part) {
@@ -66,7 +67,63 @@ View Engine::Dense::Make(const PerPlane &values, double otherwise, Element math,
 Engine::Dense::Dense(const PerPlane &values, double otherwise, Element math, const Part &part)
     : view_(Make(values, otherwise, math, part, copy_)) {}
 
-void Engine::Moments(const Part &part, bool parallel, double *pivots, double *sums) {
+Tiles::Tiles(const Part &part, const Array &to, int64_t first, int64_t count)
+    : part_(part), first_(first), count_(count), most_(kTileBytes / Size(to.element)), skew_(0) {
+  channels_ = std::clamp<int64_t>(most_ / count, 1, part.channels);
+  groups_ = (part.channels + channels_ - 1) / channels_;
+  if (count > most_) {
+    const auto address = reinterpret_cast<uintptr_t>(to.plane(part.n, part.c)) + first * Size(to.element);
+    skew_ = static_cast<int64_t>(address % kLine) / Size(to.element);
+  }
+  pieces_ = (count + skew_ + most_ - 1) / most_;
+}
+
+Tiles::Tile Tiles::At(int64_t index) const {
+  const int64_t piece = pieces_ - 1 - index % pieces_, plane = index / pieces_;
+  const int64_t c = plane % groups_ * channels_;
+  const int64_t begin = std::max<int64_t>(0, piece * most_ - skew_);
+  return {{part_.n + plane / groups_, 1, part_.c + c, std::min(channels_, part_.channels - c), part_.size},
+          first_ + begin,
+          std::min(count_, (piece + 1) * most_ - skew_) - begin};
+}
+
+// From the first plane's element `first` to the last plane's before `last`.
+static Ahead Span(const Array &array, const Part &part, int64_t first, int64_t last) {
+  const int64_t size = Size(array.element);
+  const char *const begin = array.plane(part.n, part.c) + first * size;
+  return Ahead(begin, array.plane(part.n + part.batch - 1, part.c + part.channels - 1) + last * size - begin);
+}
+
+void Engine::Continue(Waiting *waiting, const Part &next, int64_t block, int64_t blocks,
+                      std::initializer_list<const Array *> inputs) {
+  const int64_t end = waiting->tiles * (block + 1) / blocks;
+  if (waiting->done >= end) return;
+  Fetches fetches;
+  for (const Array *array : inputs) {
+    if (!Direct(next, {array})) continue;
+    const int64_t first = blocks == 1 ? 0 : block * kBlock;
+    const int64_t last = blocks == 1 || block == blocks - 1 ? next.size : first + kBlock;
+    const Ahead ahead = Span(*array, next, first, last);
+    if (ahead.bytes() <= 2 * next.planes() * (last - first) * Size(array->element)) {  // dense, more or less
+      fetches.part[fetches.parts++] = ahead;
+    }
+  }
+  for (; waiting->done < end && !outcome_.failed(); waiting->done++) WriteTile(*waiting, waiting->done, &fetches);
+}
+
+void Engine::FetchTile(const Tiles &tiles, int64_t index, std::initializer_list<const Array *> inputs,
+                       Fetches *fetches) const {
+  fetches->tiles = 0;
+  if (index >= tiles.count()) return;
+  const Tiles::Tile tile = tiles.At(index);
+  for (const Array *array : inputs) {
+    fetches->tile[fetches->tiles++] = Span(*array, tile.part, tile.first, tile.first + tile.count);
+  }
+}
+
+void Engine::Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before) {
+  if (plan_.layout == Layout::kLast) return MomentsLast(part, parallel, pivots, sums);
+  const int64_t steps = Blocks(part.size);
   const Array x = problem_.Valid(problem_.x, part.n);
   const bool direct = Window::Direct(x, part);
   const Element element = problem_.element;
@@ -87,10 +144,24 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
                  {{kRun, 1}, {runs, kRun}, {part.channels, row}, {part.batch, part.channels * row}});
     Call("pivot", kernels_.pivot, samples, out);
   }
-  ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
+  if (direct && before->waits()) {
+    const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
+    View planes = window.Planes(), pivot = PerPlanes(pivots, part, part.channels);
+    View result = Sums(sums, part, part.channels, 2, 0, steps);
+    if (Flow(before, part, planes, pivot, result)) return;
+  }
+  const bool stepwise = before->waits();
+  ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
+    if (stepwise) Continue(before, part, block, steps, {&problem_.x});
     const Window window(x, part, first, count, Window::kRead, &outcome_);
     View result = Sums(sums, part, part.channels, 2, block, blocks);
     View pivot = PerPlanes(pivots, part, part.channels);
+    if (plan_.stream && direct && !stepwise) {
+      // The flow kernel fetches what it reads; these planes stand in for those before, of which nothing is stored.
+      View any(pivots, {{part.channels, 1}, {3, 0}, {part.batch, part.padded()}});
+      return Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, window.Planes(), pivot,
+                  window.Planes(), any, window.Planes(), false, 1.0, 0, window.Planes(), kOnlyFetch, result);
+    }
     Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, window.Planes(), pivot,
          result);
   });

@@ -13,6 +13,7 @@
 #include "kernels.h"
 #include "plan.h"
 #include "problem.h"
+#include "stream.h"
 #include "threads.h"
 #include "view.h"
 
@@ -28,7 +29,7 @@ class Outcome {
  private:
   std::atomic<bool> failed_{false};
   haline_status status_ = HALINE_OK;
-  char message_[1024] = "";
+  char message_[1024];  // of a failure
 };
 
 struct Free {
@@ -67,50 +68,136 @@ class Window {
   Memory<char> copy_;
 };
 
-class Engine {
+// Up to three arrays that a kernel reads.
+class Inputs {
+ public:
+  explicit Inputs(const Array &first) { Add(first); }
+  void Add(const Array &array) { arrays_[count_++] = &array; }
+  const Array *const *begin() const { return arrays_; }
+  const Array *const *end() const { return arrays_ + count_; }
+
+ private:
+  const Array *arrays_[3];
+  int count_ = 0;
+};
+
+// Elements [first, first + count) of the planes of a part, cut into tiles of some bytes. A plane's end comes first, as
+// it is what was read last.
+class Tiles {
+ public:
+  struct Tile {
+    Part part;
+    int64_t first, count;
+  };
+
+  // As cut for results in `to`: its lines are not divided.
+  Tiles(const Part &part, const Array &to, int64_t first, int64_t count);
+
+  int64_t count() const { return part_.batch * groups_ * pieces_; }
+  Tile At(int64_t index) const;
+
+ private:
+  const Part part_;
+  const int64_t first_, count_;
+  int64_t most_;      // elements of a tile
+  int64_t skew_;      // that the first tile is shorter, to end with a line
+  int64_t channels_;  // of a tile
+  int64_t groups_;    // of channels
+  int64_t pieces_;    // of a plane
+};
+
+class alignas(64) Engine {
  public:
   Engine(const Problem &problem, const Plan &plan, const KernelSet &kernels)
       : problem_(problem), plan_(plan), kernels_(kernels.elements[static_cast<int>(problem.element)]) {}
+  virtual ~Engine() = default;
 
  protected:
-  // Calls task(part, parallel) for parts that make up the whole problem; where `parallel` is true, one after the other,
-  // and the task may use For itself.
-  template <typename F>
+  // Calls task(part, parallel, &now, &before) for parts that make up the whole problem. Where `parallel` is true, one
+  // part after the other, and the task may use For itself. Else the task may leave its results to be written in `now`,
+  // and has to finish those that were left in `before`, its thread's part before.
+  template <typename Late, typename F>
   void ForParts(const F &task) {
+    if (plan_.split && plan_.layout == Layout::kLast) return ForSamples<Late>(task);
     if (plan_.split) {
+      Late late[2];
       for (int64_t i = 0; i < problem_.planes() && !outcome_.failed(); i++) {
         const int64_t n = i / problem_.channels;
-        task(Part{n, 1, i % problem_.channels, 1, problem_.rows * problem_.length(n)}, true);
+        task(Part{n, 1, i % problem_.channels, 1, problem_.rows * problem_.length(n)}, true, &late[0], &late[1]);
       }
       return;
     }
-    For(plan_.threads > 1, plan_.tasks, [&](int64_t i) {
-      const int64_t n = i / plan_.channel_tasks * plan_.task_batch;
-      const int64_t c = i % plan_.channel_tasks * plan_.task_channels;
-      task(Part{n, std::min(plan_.task_batch, problem_.batch - n), c,
-                std::min(plan_.task_channels, problem_.channels - c), problem_.rows * problem_.length(n)},
-           false);
+    For(plan_.threads > 1, (plan_.parts + plan_.run - 1) / plan_.run, [&](int64_t run) {
+      Late late[2];
+      const int64_t end = std::min(plan_.parts, (run + 1) * plan_.run);
+      for (int64_t i = run * plan_.run; i < end && !outcome_.failed(); i++) {
+        const Part part = PartAt(i);
+        late[1 - i % 2].after = i + 1 < end ? PartAt(i + 1) : Part{};
+        task(part, false, &late[i % 2], &late[1 - i % 2]);
+      }
+      Finish(&late[1 - end % 2]);
+      if (plan_.stream) StreamFence();
     });
+  }
+
+  // The split plan of channels-last tensors.
+  template <typename Late, typename F>
+  void ForSamples(const F &task) {
+    Late late[2];
+    for (int64_t n = 0; n < problem_.batch; n++) {
+      for (int64_t c = 0; c < problem_.channels && !outcome_.failed(); c += plan_.part_channels) {
+        task(Part{n, 1, c, std::min(plan_.part_channels, problem_.channels - c), problem_.rows * problem_.length(n)},
+             true, &late[0], &late[1]);
+      }
+    }
+  }
+
+  // Calls fast(planes, n, c) for the longest runs of a sample's planes that pass the test, and wide(plane, n, c) for
+  // all others; n and c count from the part's first.
+  template <typename Test, typename Fast, typename Wide>
+  static void ForRuns(const Part &part, const Test &test, const Fast &fast, const Wide &wide) {
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0, end; c < part.channels; c = end) {
+        const bool good = test(n, c);
+        for (end = c + 1; good && end < part.channels && test(n, end);) end++;
+        const Part run{part.n + n, 1, part.c + c, end - c, part.size};
+        good ? fast(run, n, c) : wide(run, n, c);
+      }
+    }
+  }
+
+  Part PartAt(int64_t i) const {
+    const int64_t n = i / plan_.channel_parts * plan_.part_batch;
+    const int64_t c = i % plan_.channel_parts * plan_.part_channels;
+    return {n, std::min(plan_.part_batch, problem_.batch - n), c, std::min(plan_.part_channels, problem_.channels - c),
+            problem_.rows * problem_.length(n)};
+  }
+
+  // Bytes from the array's `part` to `next`, where that is as large and the inner caches hold both; else 0.
+  static int32_t Distance(const Array &array, const Part &part, const Part &next) {
+    if (!part.SameSize(next) || part.planes() * part.size > kStreamElements) return 0;
+    const int64_t bytes = array.plane(next.n, next.c) - array.plane(part.n, part.c);
+    return static_cast<int32_t>(std::abs(bytes) < (1 << 30) ? bytes : 0);
   }
 
   template <typename F>
   void For(bool parallel, int64_t count, const F &f) {
-    const auto step = [&](int64_t i) {
+    alignas(64) const auto step = [&](int64_t i) {
       if (!outcome_.failed()) f(i);
     };
     if (parallel) {
-      ParallelFor(count, step);
+      ParallelFor(count, problem_.planes() * problem_.size() <= kBriefElements, step);
     } else {
       for (int64_t i = 0; i < count; i++) step(i);
     }
   }
 
-  // Calls f(block, blocks, first element, elements) for the blocks of a part's planes: all at once, or one by one where
-  // they are worked on in parallel or have to be copied.
+  // Calls f(block, blocks, first element, elements) for the blocks of a part's planes: all at once, or, where
+  // `together` is false, one by one.
   template <typename F>
-  void ForBlocks(const Part &part, bool parallel, bool direct, const F &f) {
+  void ForBlocks(const Part &part, bool parallel, bool together, const F &f) {
     const int64_t blocks = Blocks(part.size);
-    if (!parallel && direct) return f(0, blocks, 0, part.size);
+    if (!parallel && together) return f(0, blocks, 0, part.size);
     For(parallel, blocks, [&](int64_t b) { f(b, 1, b * kBlock, b == blocks - 1 ? part.size - b * kBlock : kBlock); });
   }
 
@@ -127,6 +214,61 @@ class Engine {
   Window Written(const Array &array, const Part &part, int64_t first, int64_t count) {
     return Window(problem_.Valid(array, part.n), part, first, count, Window::kWrite, &outcome_);
   }
+
+  // Whether the results in `to` go past the caches: computed in tiles, from inputs that the kernels can take.
+  bool Streams(const Part &part, std::initializer_list<const Array *> arrays) const {
+    return plan_.stream && Direct(part, arrays);
+  }
+  bool Direct(const Part &part, std::initializer_list<const Array *> arrays) const {
+    for (const Array *array : arrays) {
+      if (!Window::Direct(problem_.Valid(*array, part.n), part)) return false;
+    }
+    return true;
+  }
+
+  // Results that wait to be written until the sums of the next part are made: a processor that does both at a time
+  // reads and writes at a time.
+  struct Waiting {
+    Part part{};
+    int64_t tiles = 0, done = 0;
+    Part after{};  // the part that follows the one whose sums are made
+    bool waits() const { return done < tiles; }
+  };
+  // Writes the tile, fetching meanwhile.
+  virtual void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) = 0;
+
+  static void Wait(const Part &part, const Tiles &tiles, Waiting *waiting) {
+    waiting->part = part;
+    waiting->tiles = tiles.count();
+    waiting->done = 0;
+  }
+  // Those that go with block `block` of `blocks` of the next part's `inputs`, which are fetched meanwhile.
+  void Continue(Waiting *waiting, const Part &next, int64_t block, int64_t blocks,
+                std::initializer_list<const Array *> inputs);
+  // Writes all of `before` and makes the sums of x's `next`, a chunk of each in turns; false where that can't be.
+  virtual bool Flow(Waiting *, const Part &, View &, View &, View &) { return false; }
+  void Finish(Waiting *waiting) { Continue(waiting, {}, 0, 1, {}); }
+
+  // Calls kernel(tile's part, first element, elements, where to) for the tile and writes the result past the caches.
+  template <typename F>
+  void Stream(const Tiles &tiles, int64_t index, const Array &to, std::initializer_list<const Array *> inputs,
+              Fetches *fetches, const F &kernel) {
+    alignas(kLine) char memory[kTileBytes];
+    const Tiles::Tile tile = tiles.At(index);
+    View out(memory, to.element, {{tile.count, 1, tile.first}, {tile.part.channels, tile.count}, {1, 0}});
+    kernel(tile.part, tile.first, tile.count, out);
+    if (outcome_.failed()) return;
+    FetchTile(tiles, index + 1, inputs, fetches);
+    const int64_t size = Size(to.element), row = tile.count * size,
+                  rows = to.c_stride == tile.count ? 1 : tile.part.channels;
+    for (int64_t c = 0; c < rows; c++) {
+      StreamOut(to.plane(tile.part.n, tile.part.c + c) + tile.first * size, memory + c * row,
+                rows == 1 ? row * tile.part.channels : row, fetches);
+    }
+  }
+
+  void FetchTile(const Tiles &tiles, int64_t index, std::initializer_list<const Array *> inputs,
+                 Fetches *fetches) const;
 
   // Room for `count` of them: `own` if it is enough, else memory from the heap.
   template <typename T>
@@ -169,8 +311,34 @@ class Engine {
     return View(data, {{channels, 1}, {which, row}, {part.batch, which * row}});
   }
 
-  // Pivots and sums of x.
-  void Moments(const Part &part, bool parallel, double *pivots, double *sums);
+  // Pivots and sums of x; what waits is written meanwhile.
+  void Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before);
+
+  // Elements [first, first + count) of a part's planes of a channels-last tensor.
+  static View Last(const Array &array, const Part &part, int64_t first, int64_t count) {
+    const int64_t step = array.loops[0].stride;
+    return View(array.plane(part.n, part.c) + first * step * Size(array.element), array.element,
+                {{count, step}, {part.channels, 1}, {part.batch, array.n_stride}});
+  }
+  // The channels that the kernels of tiny channels-last planes take: whole vectors of them, to results that exist.
+  int64_t TinyLast(const Part &part, const Array &to) const {
+    if (plan_.layout != Layout::kLast || part.size >= kTiny || !to.data) return 0;
+    return part.channels / kVector * kVector;
+  }
+
+  // The same of channels-last tensors, and what else is done to all of their elements: channels_last.cpp.
+  void MomentsLast(const Part &part, bool parallel, double *pivots, double *sums);
+  void ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row);
+  void GradientSumsLast(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums);
+  void GradientApplyLast(const Part &part, bool parallel, const Array &to, int form, const double *means,
+                         const double *coefficients, const double *gradients, int64_t row);
+  template <typename F>
+  void ForSummed(const Part &part, bool parallel, const F &f);
+  template <typename F>
+  void ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f);
+  template <typename F>
+  void Stream(const Part &part, int64_t first, int64_t count, const Array &to, const Inputs &from, bool ahead,
+              const F &f);
 
   int form() const { return problem_.residual.data || problem_.given ? 2 : problem_.slope != 1 ? 1 : 0; }
   const Array &residual() const { return problem_.residual.data ? problem_.residual : problem_.x; }

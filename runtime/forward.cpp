@@ -1,7 +1,9 @@
 // The forward pass: pivot, sums, coefficients, y, part by part, while its planes are in cache.
 #include <cmath>
+#include <optional>
 
 #include "engine.h"
+#include "tiny.h"
 
 namespace haline {
 namespace {
@@ -22,19 +24,28 @@ class ForwardEngine : public Engine {
         return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the running statistics of %lld planes",
                     static_cast<long long>(problem_.planes()));
     }
-    ForParts([this](const Part &part, bool parallel) { Normalize(part, parallel); });
+    ForParts<Late>([this](const Part &part, bool parallel, Late *now, Late *before) {
+      Normalize(part, parallel, now, before);
+      Finish(before);
+    });
     if (!outcome_.failed() && statistics_) UpdateRunning();
     return outcome_.Tell();
   }
 
  private:
-  void Normalize(const Part &part, bool parallel) {
+  // Planes whose coefficients are known and whose y is not written yet.
+  struct Late : Waiting {
+    double coefficients[kColumns * kSlots];
+    int64_t row;  // from one column to the next
+  };
+
+  void Normalize(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
     } else if (part.size < kTiny && !problem_.given) {
-      Wide(part);
+      Tiny(part);
     } else {
-      Fast(part, parallel);
+      Fast(part, parallel, now, before);
     }
     if (!problem_.lengths || !problem_.y.data) return;
     for (int64_t c = 0; c < part.channels; c++) {
@@ -44,9 +55,10 @@ class ForwardEngine : public Engine {
     }
   }
 
-  void Fast(const Part &part, bool parallel) {
+  void Fast(const Part &part, bool parallel, Late *now, Late *before) {
     const int64_t blocks = problem_.given ? 1 : Blocks(part.size), row = part.padded();
-    double pivots[kSlots], own_sums[2 * kSlots], coefficients[kColumns * kSlots];
+    double pivots[kSlots], own_sums[2 * kSlots];
+    double *const coefficients = now->coefficients;
     Memory<double> heap;
     double *const sums = Room(own_sums, 2 * kSlots, 2 * row * part.batch * blocks, &heap);
     if (!sums) return;
@@ -63,7 +75,7 @@ class ForwardEngine : public Engine {
       count = 1;
       if (problem_.rstd) eps = 0;
     } else {
-      Moments(part, parallel, pivots, sums);
+      Moments(part, parallel, pivots, sums, before);
     }
     // (Of one block where the statistics are given.)
     View pivot = PerPlanes(pivots, part, row);
@@ -78,17 +90,17 @@ class ForwardEngine : public Engine {
     for (int64_t n = 0; n < part.batch; n++) {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && column(n, c, kFast) != 0;
     }
-    if (all_fast || problem_.given) return Apply(part, parallel, coefficients, row);
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) {
-        const Part plane{part.n + n, 1, part.c + c, 1, part.size};
-        if (column(n, c, kFast) != 0) {
-          Apply(plane, parallel, coefficients + n * kColumns * row + c, row);
-        } else {
-          Wide(plane);
-        }
-      }
+    if ((all_fast || problem_.given) && !parallel && Streams(part)) {
+      now->row = row;
+      return Wait(part, Tiles(part, problem_.y, 0, part.size), now);
     }
+    if (all_fast || problem_.given) return Apply(part, parallel, coefficients, row);
+    ForRuns(
+        part, [&](int64_t n, int64_t c) { return column(n, c, kFast) != 0; },
+        [&](const Part &run, int64_t n, int64_t c) {
+          Apply(run, parallel, coefficients + n * kColumns * row + c, row);
+        },
+        [&](const Part &plane, int64_t, int64_t) { Wide(plane); });
   }
 
   double GivenVariance(int64_t n, int64_t c) const {
@@ -97,18 +109,63 @@ class ForwardEngine : public Engine {
     return rstd == 0 ? 0 : 1 / (rstd * rstd);  // rstd = 0 is what a constant plane without eps has
   }
 
+  bool Streams(const Part &part) const {
+    return problem_.y.data && Engine::Streams(part, {&problem_.x, &problem_.y, &residual()});
+  }
+
+  void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override {
+    const Late &late = static_cast<const Late &>(waiting);
+    StreamTile(Tiles(late.part, problem_.y, 0, late.part.size), tile, late.part, late.coefficients, late.row, fetches);
+  }
+
+  bool Flow(Waiting *before, const Part &next, View &x, View &pivot, View &sums) override {
+    const Late &late = static_cast<const Late &>(*before);
+    const Part &part = late.part;
+    if (late.done > 0 || !part.SameSize(next)) return false;
+    const Window from = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size),
+                 to = Written(problem_.y, part, 0, part.size);
+    View in = Columns(late.coefficients, part, part.channels, kColumns, late.row);
+    Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, from.Elements(), in,
+         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Distance(problem_.x, next, late.after),
+         sums);
+    before->done = before->tiles;
+    const int64_t rest = part.size % Chunk(part.size);
+    if (rest == 0) return true;
+    const Tiles tiles(part, problem_.y, part.size - rest, rest);
+    Fetches none;
+    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, late.coefficients, late.row, &none);
+    return true;
+  }
+
+  // `coefficients` are those of `part`.
+  void StreamTile(const Tiles &tiles, int64_t index, const Part &part, const double *coefficients, int64_t row,
+                  Fetches *fetches) {
+    Stream(tiles, index, problem_.y, {&problem_.x}, fetches,
+           [&](const Part &p, int64_t first, int64_t count, View &out) {
+             const Window x = Read(problem_.x, p, first, count), r = Read(residual(), p, first, count);
+             View in =
+                 Columns(coefficients + (p.n - part.n) * kColumns * row + (p.c - part.c), p, p.channels, kColumns, row);
+             Call("apply", kernels_.apply, x.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(), out);
+           });
+  }
+
   // From the end backwards where the blocks are worked on one by one: the end is what the caches hold.
   void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row) {
     if (!problem_.y.data) return;
-    const bool direct = Window::Direct(problem_.Valid(problem_.x, part.n), part) &&
-                        Window::Direct(problem_.Valid(problem_.y, part.n), part) &&
-                        Window::Direct(problem_.Valid(residual(), part.n), part);
+    if (plan_.layout == Layout::kLast) return ApplyLast(part, parallel, coefficients, row);
+    const bool direct = Direct(part, {&problem_.x, &problem_.y, &residual()}), stream = Streams(part);
     const int64_t last = Blocks(part.size) - 1;
     ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
       if (blocks == 1 && last > 0) {
         block = last - block;
         first = block * kBlock;
         count = block == last ? part.size - first : kBlock;
+      }
+      if (stream) {
+        const Tiles tiles(part, problem_.y, first, count);
+        Fetches none;
+        for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, coefficients, row, &none);
+        return StreamFence();
       }
       const Window x = Read(problem_.x, part, first, count), r = Read(residual(), part, first, count),
                    y = Written(problem_.y, part, first, count);
@@ -119,19 +176,63 @@ class ForwardEngine : public Engine {
     });
   }
 
-  // All in double: tiny planes, and single ones that the float kernels can't do justice.
+  // All in double: planes of which a vector is worked on together.
+  void Tiny(const Part &part) {
+    if (const int64_t last = TinyLast(part, problem_.y); last > 0) {
+      WideLast({part.n, part.batch, part.c, last, part.size});
+      if (last < part.channels) Tiny({part.n, part.batch, part.c + last, part.channels - last, part.size});
+      return;
+    }
+    const TinyPart tiny(part);
+    double statistics[kWideColumns * kSlots];
+    const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_);
+    std::optional<TinyArray> r;
+    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const TinyArray y(problem_.Valid(Target(part.size), part.n), tiny, Window::kWrite, &outcome_);
+    const TinyValues scale(problem_.scale, 1, MathElement(problem_.element), tiny, &outcome_),
+        shift(problem_.shift, 0, MathElement(problem_.element), tiny, &outcome_);
+    for (const bool rest : {false, true}) {
+      if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
+      Call("wide", kernels_.wide_across, x.Elements(rest), (r ? *r : x).Elements(rest), scale.Columns(rest),
+           shift.Columns(rest), has_residual(), problem_.slope, problem_.eps, y.Elements(rest),
+           tiny.Numbers(statistics, kWideColumns, rest, problem_.has_statistics()));
+    }
+    if (outcome_.failed()) return;
+    y.Flush();
+    Record(part, [&](int64_t n, int64_t c, int which) { return statistics[tiny.At(n, c, which, kWideColumns)]; });
+  }
+
+  // y, or, where only the statistics are wanted, no memory.
+  Array Target(int64_t size) const {
+    if (problem_.y.data) return problem_.y;
+    Array nowhere;
+    nowhere.element = problem_.element;
+    nowhere.loops[0] = {size, 2};
+    return nowhere;
+  }
+
+  // All in double: single planes that the float kernels can't do justice.
   void Wide(const Part &part) {
     double statistics[kWideColumns * kSlots];
     View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
     const Window x = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size);
-    Array nowhere;  // where only the statistics are wanted
-    nowhere.element = problem_.element;
-    nowhere.loops[0] = {part.size, 2};
-    const Window y = Written(problem_.y.data ? problem_.y : nowhere, part, 0, part.size);
-    Call("wide", part.size < kTiny ? kernels_.wide_across : kernels_.wide_along, x.Elements(), r.Elements(),
-         Scale(part), Shift(part), has_residual(), problem_.slope, problem_.eps, y.Elements(), out);
+    const Window y = Written(Target(part.size), part, 0, part.size);
+    Call("wide", kernels_.wide_along, x.Elements(), r.Elements(), Scale(part), Shift(part), has_residual(),
+         problem_.slope, problem_.eps, y.Elements(), out);
     if (outcome_.failed()) return;
     if (problem_.y.data) y.Flush();
+    Record(part,
+           [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
+  }
+
+  void WideLast(const Part &part) {
+    double statistics[kWideColumns * kSlots];
+    View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
+    View x = Last(problem_.x, part, 0, part.size), r = Last(residual(), part, 0, part.size),
+         y = Last(problem_.y, part, 0, part.size);
+    Call("wide", kernels_.wide_across_last, x, r, Scale(part), Shift(part), has_residual(), problem_.slope,
+         problem_.eps, y, out);
+    if (outcome_.failed()) return;
     Record(part,
            [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
   }

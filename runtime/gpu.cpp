@@ -53,10 +53,10 @@ haline_status CheckForGpu(const Problem &p, GpuApi *api) {
   return HALINE_OK;
 }
 
-haline_status RunPass(const Problem &problem, Pass pass, GpuApi *api, const GpuKernels &kernels) {
+haline_status RunPass(const Problem &problem, GpuPass pass, GpuApi *api, const GpuKernels &kernels) {
   const haline_status status = CheckForGpu(problem, api);
   if (status != HALINE_OK) return status;
-  return pass == Pass::kForward ? GpuForward(problem, api, kernels) : GpuBackward(problem, api, kernels);
+  return pass == GpuPass::kForward ? GpuForward(problem, api, kernels) : GpuBackward(problem, api, kernels);
 }
 
 // A host problem's tensors on the device: there and back again.
@@ -64,8 +64,8 @@ class Sender {
  public:
   Sender(const Problem &problem, GpuApi *api) : problem_(problem), api_(api), sent_(problem) {}
 
-  haline_status Run(Pass pass, const GpuKernels &kernels) {
-    const bool forward = pass == Pass::kForward;
+  haline_status Run(GpuPass pass, const GpuKernels &kernels) {
+    const bool forward = pass == GpuPass::kForward;
     const Direction statistics = forward && !problem_.given ? kBack : kThere;
     Send(problem_.x, kThere, &sent_.x);
     Send(problem_.residual, kThere, &sent_.residual);
@@ -219,7 +219,7 @@ haline_status ChooseGpu(const haline_tensor &x, Problem *problem) {
   return HALINE_OK;
 }
 
-haline_status RunOnGpu(const Problem &problem, Pass pass, const GpuKernels &kernels) {
+haline_status RunOnGpu(const Problem &problem, GpuPass pass, const GpuKernels &kernels) {
   GpuApi *const api = FindGpuApi(kernels.name);
   const bool own = problem.device.type == HALINE_CPU;
   haline_status status = api->Enter(problem.device, problem.queue, own);

@@ -7,12 +7,12 @@
 
 namespace haline {
 
-enum class Pass { kForward, kBackward };
+enum class GpuPass { kForward, kBackward };
 
 // For x on a device: which back end that is, in the problem, or why there is none.
 haline_status ChooseGpu(const haline_tensor &x, Problem *problem);
 
-haline_status RunOnGpu(const Problem &problem, Pass pass, const GpuKernels &kernels);
+haline_status RunOnGpu(const Problem &problem, GpuPass pass, const GpuKernels &kernels);
 
 }  // namespace haline
 

@@ -9,6 +9,7 @@
 #include "merge.h"
 #include "plan.h"
 #include "threads.h"
+#include "tuning.h"
 
 #define HALINE_TEXT_(x) #x
 #define HALINE_TEXT(x) HALINE_TEXT_(x)
@@ -18,7 +19,8 @@ namespace {
 thread_local const char *last_target = "";
 
 haline_status RunThere(const haline::Problem &problem, bool backward, const haline::GpuKernels &kernels) {
-  const haline_status status = RunOnGpu(problem, backward ? haline::Pass::kBackward : haline::Pass::kForward, kernels);
+  const haline_status status =
+      RunOnGpu(problem, backward ? haline::GpuPass::kBackward : haline::GpuPass::kForward, kernels);
   if (status == HALINE_OK) {
     const auto &used = kernels.elements[static_cast<int>(problem.element)];
     const bool nothing = problem.planes() == 0 || problem.size() == 0;
@@ -31,13 +33,15 @@ haline_status RunThere(const haline::Problem &problem, bool backward, const hali
 haline_status Run(const haline::Problem &problem,
                   haline_status (*pass)(const haline::Problem &, const haline::Plan &, const haline::KernelSet &)) {
   const haline::KernelSet *kernels = nullptr;
-  const haline_status chosen = haline::ChooseBackend(problem.backend, &kernels);
+  const haline::Tuning tuning = haline::TuningOf(problem);
+  const haline_status chosen = haline::ChooseBackend(problem.backend, tuning.backend, &kernels);
   if (chosen != HALINE_OK) return chosen;
   if (kernels->gpu) return RunThere(problem, pass == haline::Backward, *kernels->gpu);
-  const haline::Plan plan = haline::MakePlan(problem, haline::NumThreads());
+  const auto &used = kernels->elements[static_cast<int>(problem.element)];
+  const haline::Plan plan =
+      haline::MakePlan(problem, haline::NumThreads(), tuning, used.apply_last.function != nullptr);
   const haline_status status = pass(problem, plan, *kernels);
   if (status == HALINE_OK) {
-    const auto &used = kernels->elements[static_cast<int>(problem.element)];
     last_target = problem.planes() == 0 || problem.size() == 0 ? ""
                   : problem.dy.data                            ? used.gradient_apply.metadata()->target
                                                                : used.apply.metadata()->target;

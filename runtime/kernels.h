@@ -18,26 +18,35 @@ using Buffer = halide_buffer_t;
 
 // The arguments are those of the generators, in their order, outputs last.
 struct ElementKernels {
-  Kernel<Buffer *, Buffer *> pivot;                    // samples, pivot
-  Kernel<Buffer *, Buffer *, Buffer *> moments_small;  // x, pivot, sums
-  Kernel<Buffer *, Buffer *, Buffer *> moments_large;
+  // *_last: for channels-last tensors; null functions where a back end has none.
+  Kernel<Buffer *, Buffer *> pivot, pivot_last;  // samples, pivot
+  // x, pivot, sums
+  Kernel<Buffer *, Buffer *, Buffer *> moments_small, moments_small_last, moments_large, moments_large_last;
+  // x, pivot, before, coefficients, residual, has_residual, slope, form, y, ahead, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, Buffer *>
+      flow_small, flow_large;
   // pivot, sums, scale, shift, eps, count, coefficients
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;
   // x, coefficients, residual, has_residual, slope, form, y
-  Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> apply;
+  Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> apply, apply_last;
   // x, residual, scale, shift, has_residual, slope, eps, y, stats
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_along;
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across,
+      wide_across_last, wide_along;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
-      gradient_sums_large;
+      gradient_sums_small_last, gradient_sums_large, gradient_sums_large_last;
+  // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, x_ahead, dy_ahead, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, int32_t, int32_t, Buffer *>
+      gradient_flow_small, gradient_flow_large;
   // sums, mean, rstd, scale, count, frozen, gradient
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, dx
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, Buffer *> gradient_apply;
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, Buffer *> gradient_apply,
+      gradient_apply_last;
   // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, dx, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,
          Buffer *>
-      wide_gradient_across, wide_gradient_along;
+      wide_gradient_across, wide_gradient_across_last, wide_gradient_along;
 };
 
 struct GpuKernels;

@@ -39,9 +39,9 @@ TileMoments MergeAll(const TileMoments *tiles, int32_t count) {
 
 // One tensor of moments: float64, contiguous, of the shape that `like` has.
 haline_status CheckMoments(const char *name, const haline_tensor *t, const haline_tensor *like) {
-  int64_t elements;
+  Operand operand{name, t};
   Element element;
-  haline_status status = CheckTensor(name, t, &elements);
+  haline_status status = CheckTensor(&operand);
   if (status == HALINE_OK) status = GetElement(name, *t, &element);
   if (status != HALINE_OK) return status;
   if (element != Element::kF64) {
@@ -53,7 +53,7 @@ haline_status CheckMoments(const char *name, const haline_tensor *t, const halin
                 ShapeText(*t).text, ShapeText(*like).text);
   }
   int64_t wanted = 1;
-  for (int d = t->ndim - 1; d >= 0 && elements > 0; d--) {
+  for (int d = t->ndim - 1; d >= 0 && operand.count > 0; d--) {
     if (t->shape[d] > 1 && Stride(*t, d) != wanted) {
       return Fail(HALINE_UNSUPPORTED, "%s: strides found, a contiguous tensor wanted", name);
     }

@@ -2,36 +2,97 @@
 
 #include <algorithm>
 
+#include "stream.h"
+
 namespace haline {
 namespace {
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// The largest divisor of `count` that is at most `most`, and no less than a quarter of it; else 0. (Two parts are
+// worked on at a time only where they are as large.)
+int64_t Divisor(int64_t count, int64_t most) {
+  for (int64_t d = most; 4 * d >= most; d--) {
+    if (count % d == 0) return d;
+  }
+  return 0;
+}
+
+// Whether a result is one to write past the caches. (Fractions of a copy, one Zen 5 thread, plain and streamed.)
+bool Suits(const Problem &problem, const Array &result) {
+  if (!result.data || kStreamBytes == 0) return true;
+  // In place, what is overwritten was read already: 32 planes of 1 MiB 0.9 and 0.86.
+  for (const Array *input : {&problem.x, &problem.residual, &problem.dy}) {
+    if (result.data == input->data) return false;
+  }
+  // A chunk whose ends are no multiples of 16 bytes takes many small stores: planes of 31 x 31 0.54 and 0.45, planes of
+  // 200 x 181, all multiples, 0.50 and 0.64.
+  constexpr int64_t kStore = 16;
+  return reinterpret_cast<uintptr_t>(result.data) % kStore == 0 &&
+         result.c_stride * Size(result.element) % kStore == 0 && result.n_stride * Size(result.element) % kStore == 0;
+}
+
+// Whether results had better go past the caches, which don't hold the tensors.
+bool Streams(const Problem &problem, const Tuning &tuning) {
+  if (!kStreams || problem.size() < kTiny) return false;
+  int64_t arrays = 0;
+  for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
+    if (!array->data) continue;
+    if (!array->contiguous()) return false;
+    arrays++;
+  }
+  for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
+    if (!Suits(problem, *result)) return false;
+  }
+  return arrays * problem.planes() * problem.size() * Size(problem.element) >
+         (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
+}
+
 }  // namespace
 
-Plan MakePlan(const Problem &problem, int threads) {
+Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last) {
   Plan plan;
   const int64_t size = std::max<int64_t>(1, problem.size()), channels = problem.channels, planes = problem.planes();
   if (planes == 0) return plan;
-  plan.threads = planes <= kSerialElements / size ? 1 : threads;
-  plan.split = size > kSplitPlane || (planes < 2 * plan.threads && size >= 8 * kBlock);
+  plan.threads = static_cast<int>(std::clamp<int64_t>(planes * size / (tuning.serial_elements / 2), 1, threads));
+  plan.task_elements = tuning.task_elements;
+  if (last) plan.layout = CommonLayout(problem);
+  if (plan.layout == Layout::kLast) return PlanLast(problem, tuning, &plan), plan;
+  plan.stream = Streams(problem, tuning);
+  const bool large = size > tuning.split_plane, few = planes < 2 * plan.threads && size >= 8 * kBlock;
+  plan.split = large || few;
+  // With planes enough, each thread overlaps reading and writing on planes of its own.
+  if (plan.stream) plan.split = plan.threads > 1 && (few || (large && planes < 8 * plan.threads));
   if (plan.split) return plan;
 
-  // Planes of a task: what L2 holds, but four tasks a thread, so that a slow one does not hold up the rest.
-  const int64_t budget = std::max<int64_t>(1, kTaskElements / size);
-  const int64_t share = std::max<int64_t>(1, planes / (4 * plan.threads));
-  const int64_t task_planes = plan.threads == 1 ? budget : std::min(budget, share);
-  const int64_t most_channels = kSlots / Blocks(size) / Part::kPad * Part::kPad;
-  plan.task_channels = std::min({channels, task_planes, most_channels});
-  if (plan.task_channels > Part::kPad) plan.task_channels = CeilDiv(plan.task_channels, Part::kPad) * Part::kPad;
-  plan.task_channels = std::min({plan.task_channels, channels, most_channels});
-  plan.task_batch = 1;
-  if (plan.task_channels == channels && !problem.lengths) {
-    const int64_t padded = CeilDiv(channels, Part::kPad) * Part::kPad;
-    plan.task_batch = std::clamp<int64_t>(task_planes / channels, 1, std::min(problem.batch, most_channels / padded));
+  // Planes of a part: what L2 holds, but the same number of parts for each thread. (A part costs half a microsecond.)
+  const int64_t budget = std::max<int64_t>(1, (plan.stream ? kStreamElements : tuning.task_elements) / size);
+  int64_t part_planes = budget;
+  if (plan.threads > 1) part_planes = CeilDiv(planes, CeilDiv(CeilDiv(planes, budget), plan.threads) * plan.threads);
+  const int64_t most_channels = std::max<int64_t>(1, kSlots / Blocks(size) / Part::kPad * Part::kPad);
+  plan.part_channels = std::min({channels, part_planes, most_channels});
+  const int64_t whole = size < kTiny ? kGroup : Part::kPad;
+  if (const int64_t even = plan.stream ? Divisor(channels, plan.part_channels) : 0; even > 0) {
+    plan.part_channels = even;
+  } else if (plan.part_channels > whole) {
+    plan.part_channels = CeilDiv(plan.part_channels, whole) * whole;
   }
-  plan.channel_tasks = CeilDiv(channels, plan.task_channels);
-  plan.tasks = plan.channel_tasks * CeilDiv(problem.batch, plan.task_batch);
+  plan.part_channels = std::min({plan.part_channels, channels, most_channels});
+  plan.part_batch = 1;
+  if (plan.part_channels == channels && !problem.lengths) {
+    const int64_t padded = CeilDiv(channels, Part::kPad) * Part::kPad;
+    // Tiny planes in whole groups need no scratch memory for each, where nobody has to do with their statistics.
+    const bool roomless = size < kTiny && channels % kGroup == 0 && !problem.has_statistics();
+    const int64_t most_batch = roomless ? problem.batch : std::max<int64_t>(1, most_channels / padded);
+    plan.part_batch = std::clamp<int64_t>(part_planes / channels, 1, std::min(problem.batch, most_batch));
+  }
+  plan.channel_parts = CeilDiv(channels, plan.part_channels);
+  plan.parts = plan.channel_parts * CeilDiv(problem.batch, plan.part_batch);
+  if (plan.threads == 1) {
+    plan.run = plan.parts;
+  } else if (plan.stream) {
+    plan.run = std::max<int64_t>(1, plan.parts / ((size > tuning.split_plane ? 2 : 4) * plan.threads));
+  }
   return plan;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "problem.h"
+#include "tuning.h"
 
 namespace haline {
 
@@ -15,26 +16,55 @@ constexpr int64_t kLarge = 512;               // planes of fewer elements: chunk
 constexpr int64_t kBlock = 16384;             // elements whose partial sums are kept apart
 constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
-// Part of the schedule.
+// Part of the schedule, as is what tuning.h has.
+constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
 constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
-constexpr int64_t kTaskElements = 32768;    // read twice, written once: x and y of a task stay in a core's L2
-constexpr int64_t kSerialElements = 32768;  // fewer in all: waking a thread costs more than it saves
-constexpr int64_t kSplitPlane = 1 << 20;    // larger planes are worked on by all threads together
+constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done before a thread that slept has come
 
-struct Plan {
+constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
+constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
+constexpr int64_t kLeastLast = 2;          // channels of a tensor that is worth treating as channels-last
+constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
+
+// Larger problems, inputs and results together, are written past the caches. One Zen 5 thread, 32 MiB of L3, plain and
+// streamed as fractions of a copy: 4 MiB 0.50 and 0.58, 8 MiB 0.52 and 0.64, 16 MiB 0.53 and 0.75, 32 MiB 0.54 and
+// 0.73, 64 MiB 0.51 and 0.84. Smaller results had better stay in L3, for whoever reads them next.
+#if !defined(HALINE_STREAM_BYTES)
+#define HALINE_STREAM_BYTES kKnobTable[kStreamKnob].otherwise  // tests set it to 0
+#endif
+constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;
+// Of a part then; one is fetched while the one before is written. 8192 and 32768 measured alike or slower.
+constexpr int64_t kStreamElements = 16384;
+constexpr int64_t kTileBytes = 8192;  // of a result that is made in L1 first; 4096 measured slower, 16384 alike
+
+// What the problem's tensors have in common. kPlanes: the elements of a plane lie side by side, or are copied. kLast:
+// the channels of an element do (channels-last), and a plane's elements have one stride.
+enum class Layout { kPlanes, kLast };
+
+struct alignas(64) Plan {
   int threads = 1;
-  bool split = false;         // plane by plane, all threads on one
-  int64_t task_channels = 0;  // else a task is task_batch x task_channels planes
-  int64_t task_batch = 0;
-  int64_t channel_tasks = 0;
-  int64_t tasks = 0;
+  Layout layout = Layout::kPlanes;
+  bool split = false;         // plane by plane (kLast: sample by sample), all threads on one
+  bool stream = false;        // results go past the caches
+  int64_t task_elements = 0;  // that a task should have, about
+  int64_t part_channels = 0;  // else a part is part_batch x part_channels planes
+  int64_t part_batch = 0;
+  int64_t channel_parts = 0;
+  int64_t parts = 0;
+  int64_t run = 1;  // parts of a task, one after the other
 };
 
-Plan MakePlan(const Problem &problem, int threads);
+// `last`: whether there are kernels for channels-last tensors.
+Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last);
+Layout CommonLayout(const Problem &problem);
+// Completes the plan of a problem of that layout.
+void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan);
+
+constexpr int64_t Chunk(int64_t size) { return size < kLarge ? 64 : 128; }
 
 constexpr int64_t Blocks(int64_t size) {
   // The tail chunk, which may reach over the border, belongs to the last block of whole chunks.
-  const int64_t chunk = size < kLarge ? 64 : 128;
+  const int64_t chunk = Chunk(size);
   const int64_t full = size / chunk, chunks_per_block = kBlock / chunk;
   return full == 0 ? 1 : (full + chunks_per_block - 1) / chunks_per_block;
 }

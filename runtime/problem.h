@@ -10,7 +10,9 @@
 
 namespace haline {
 
-struct Problem {
+// (On cache lines of its own, as the plan and the engine are: other threads read them while the caller's stack beside
+// them changes.)
+struct alignas(64) Problem {
   int64_t batch = 0, channels = 0;
   int64_t rows = 1;    // of a plane: all its dimensions but the last
   int64_t extent = 0;  // of the last dimension
@@ -41,6 +43,7 @@ struct Problem {
   double momentum = 0.1;
   const char *backend = nullptr;
 
+  bool has_statistics() const { return mean || rstd || variance || m2 || running_mean || running_variance; }
   int64_t planes() const { return batch * channels; }
   int64_t size() const { return rows * extent; }
 

@@ -70,7 +70,9 @@ int64_t Stride(const haline_tensor &t, int i) {
   return static_cast<int64_t>(stride);
 }
 
-haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count, const haline_device &device) {
+haline_status CheckTensor(Operand *operand, const haline_device &device) {
+  const char *const name = operand->name;
+  const haline_tensor *const t = operand->tensor;
   if (!t) return Fail(HALINE_INVALID_ARGUMENT, "%s: null found, a tensor wanted", name);
   const haline_status on_device = CheckDevice(name, *t, device);
   if (on_device != HALINE_OK) return on_device;
@@ -78,29 +80,39 @@ haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *cou
     return Fail(HALINE_INVALID_ARGUMENT, "%s: %d dimensions and %s shape found, a shape wanted", name, t->ndim,
                 t->shape ? "a" : "a null");
   }
-  *count = 1;
-  bool empty = false;
+  const int64_t size = t->dtype.bits / 8 > 0 ? t->dtype.bits / 8 : 1;
+  int64_t count = 1, bytes;
+  bool empty = false, too_many = false;
   for (int i = 0; i < t->ndim; i++) {
     if (t->shape[i] < 0) {
       return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, extents of 0 and up wanted", name, ShapeText(*t).text);
     }
     empty = empty || t->shape[i] == 0;
+    too_many = __builtin_mul_overflow(count, t->shape[i], &count) || too_many;
   }
-  const int64_t size = t->dtype.bits / 8 > 0 ? t->dtype.bits / 8 : 1;
-  for (int i = 0; i < t->ndim && !empty; i++) {
-    if (*count > std::numeric_limits<int64_t>::max() / size / t->shape[i]) {
-      return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, which no memory can hold", name, ShapeText(*t).text);
-    }
-    *count *= t->shape[i];
+  if (empty) return HALINE_OK;
+  if (too_many || __builtin_mul_overflow(count, size, &bytes)) {
+    return Fail(HALINE_INVALID_ARGUMENT, "%s: shape %s found, which no memory can hold", name, ShapeText(*t).text);
   }
-  if (empty) *count = 0;
-  if (*count > 0 && !t->data) {
+  if (!t->data) {
     return Fail(HALINE_INVALID_ARGUMENT, "%s: null data found, %lld elements wanted", name,
-                static_cast<long long>(*count));
+                static_cast<long long>(count));
   }
-  if (*count > 0 && reinterpret_cast<uintptr_t>(Data(*t)) % size != 0) {
+  const auto data = reinterpret_cast<uintptr_t>(Data(*t));
+  if (data % size != 0) {
     return Fail(HALINE_INVALID_ARGUMENT, "%s: data that is not aligned to %lld bytes found, aligned %s wanted", name,
                 static_cast<long long>(size), DTypeText(t->dtype).text);
+  }
+  operand->count = count;
+  operand->memory = {data, data + static_cast<uintptr_t>(bytes)};
+  if (t->strides) {
+    uint64_t low = 0, high = 1;  // unsigned, as strides may be anything
+    for (int i = 0; i < t->ndim; i++) {
+      const uint64_t reach = static_cast<uint64_t>(t->shape[i] - 1) * static_cast<uint64_t>(t->strides[i]);
+      (static_cast<int64_t>(reach) < 0 ? low : high) += reach;
+      operand->repeats = operand->repeats || (t->strides[i] == 0 && t->shape[i] > 1);
+    }
+    operand->memory = {data + low * size, data + high * size};
   }
   return HALINE_OK;
 }
@@ -124,11 +136,15 @@ haline_status ToArray(const char *name, const haline_tensor &t, bool rows_apart,
   const haline_status status = GetElement(name, t, &array->element);
   if (status != HALINE_OK) return status;
   array->data = Data(t);
-  array->n_stride = Stride(t, 0);
-  array->c_stride = Stride(t, 1);
   array->loop_count = 0;
+  uint64_t contiguous = 1;  // unsigned, as beside an extent of 0 the others may be anything
+  const auto next_stride = [&](int i) {
+    const uint64_t stride = contiguous;
+    contiguous *= static_cast<uint64_t>(t.shape[i]);
+    return t.strides ? t.strides[i] : static_cast<int64_t>(stride);
+  };
   for (int i = t.ndim - 1; i >= 2; i--) {
-    const int64_t extent = t.shape[i], stride = Stride(t, i);
+    const int64_t extent = t.shape[i], stride = next_stride(i);
     const bool row = rows_apart && i == t.ndim - 1;
     if (extent == 1 && !row) continue;
     if (array->loop_count > (rows_apart ? 1 : 0)) {
@@ -147,19 +163,9 @@ haline_status ToArray(const char *name, const haline_tensor &t, bool rows_apart,
     array->loops[array->loop_count++] = {extent, stride};
   }
   if (array->loop_count == 0) array->loops[array->loop_count++] = {1, 1};
+  array->c_stride = next_stride(1);
+  array->n_stride = next_stride(0);
   return HALINE_OK;
-}
-
-Range MemoryOf(const haline_tensor &t) {
-  int64_t low = 0, high = 1;
-  for (int i = 0; i < t.ndim; i++) {
-    if (t.shape[i] == 0) return {};
-    const int64_t reach = (t.shape[i] - 1) * Stride(t, i);
-    (reach < 0 ? low : high) += reach;
-  }
-  const auto data = reinterpret_cast<uintptr_t>(Data(t));
-  const int64_t size = t.dtype.bits / 8;
-  return {data + low * size, data + high * size};
 }
 
 bool SameMemory(const haline_tensor &a, const haline_tensor &b) {
@@ -168,16 +174,6 @@ bool SameMemory(const haline_tensor &a, const haline_tensor &b) {
     if (a.shape[i] != b.shape[i] || (a.shape[i] > 1 && Stride(a, i) != Stride(b, i))) return false;
   }
   return true;
-}
-
-bool RepeatsItself(const haline_tensor &t) {
-  for (int i = 0; i < t.ndim; i++) {
-    if (t.shape[i] == 0) return false;
-  }
-  for (int i = 0; i < t.ndim; i++) {
-    if (t.shape[i] > 1 && Stride(t, i) == 0) return true;
-  }
-  return false;
 }
 
 }  // namespace haline

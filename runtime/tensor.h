@@ -14,12 +14,28 @@ struct ShapeText {
   ShapeText(const int64_t *shape, int rank);
 };
 
-// The shape, device, alignment and memory of one tensor; its elements are counted. Says nothing of its element type.
-haline_status CheckTensor(const char *name, const haline_tensor *t, int64_t *count,
-                          const haline_device &device = {HALINE_CPU, 0});
-
 // Where a tensor's first element lies: an address, of OpenCL's one of the call's (gpu_api.h).
 char *Data(const haline_tensor &t);
+
+// Where a tensor's elements lie, from the first byte to past the last.
+struct Range {
+  uintptr_t begin = 0, end = 0;
+  bool Overlaps(const Range &other) const { return begin < other.end && other.begin < end; }
+};
+
+// One tensor of a call under its name, and what CheckTensor found.
+struct Operand {
+  const char *name;
+  const haline_tensor *tensor;  // null: there is none
+  int64_t count = 0;            // elements
+  Range memory = {};
+  bool repeats = false;  // two elements share memory for certain: a stride of 0
+
+  char *data() const { return Data(*tensor); }
+};
+
+// The shape, device, alignment and memory of one tensor. Says nothing of its element type.
+haline_status CheckTensor(Operand *operand, const haline_device &device = {HALINE_CPU, 0});
 
 haline_status GetElement(const char *name, const haline_tensor &t, Element *element);
 const char *Name(Element element);
@@ -30,16 +46,7 @@ int64_t Stride(const haline_tensor &t, int i);
 // [N, C, *], checked before. `rows_apart`: the last dimension is not merged with those before it.
 haline_status ToArray(const char *name, const haline_tensor &t, bool rows_apart, Array *array);
 
-// Where a tensor's elements lie, from the first byte to past the last.
-struct Range {
-  uintptr_t begin = 0, end = 0;
-  bool Overlaps(const Range &other) const { return begin < other.end && other.begin < end; }
-};
-Range MemoryOf(const haline_tensor &t);
 bool SameMemory(const haline_tensor &a, const haline_tensor &b);
-
-// Whether two elements of the tensor share memory for certain: a stride of 0.
-bool RepeatsItself(const haline_tensor &t);
 
 }  // namespace haline
 

@@ -32,8 +32,8 @@ class View {
     buffer_.dim = dims_;
     int i = 0;
     for (const Dim &dim : dims) {
-      // The stride of a single element does not matter, and may not fit. (The first one's is 1, as the kernels demand.)
-      const int64_t stride = dim.extent > 1 ? dim.stride : i == 0 ? 1 : 0;
+      // The stride of a single element does not matter, and may not fit. (Unless it is the 1 that the kernels demand.)
+      const int64_t stride = dim.extent > 1 || dim.stride == 1 ? dim.stride : i == 0 ? 1 : 0;
       dims_[i++] = {static_cast<int32_t>(dim.min), static_cast<int32_t>(dim.extent), static_cast<int32_t>(stride), 0};
     }
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets this machine up to build haline, once: system packages from apt, and pinned Halide, CMake and Ninja in .venv.
 #
-#   scripts/setup.sh demo|test     what scripts/demo.sh or scripts/test.sh needs
+#   scripts/setup.sh demo|test|bench     what scripts/demo.sh, scripts/test.sh or scripts/bench.sh needs
 #
 # As root, missing system packages are installed; as anyone else the apt-get line is printed and the exit status is 1.
 # A Halide that Halide_DIR, Halide_ROOT or CMAKE_PREFIX_PATH point to is used in place of the one from PyPI.
@@ -37,6 +37,7 @@ haline_system_packages() {
     wanted+=(googletest libgtest-dev libbenchmark-dev libdlpack-dev pkg-config ocl-icd-opencl-dev pocl-opencl-icd)
     [[ $(uname -m) != x86_64 ]] || cross=(qemu-user g++-aarch64-linux-gnu)
   fi
+  [[ $1 != bench ]] || wanted+=(libbenchmark-dev)
   # The base system may lack Python, or have one that can't make a virtual environment.
   [[ -x $haline_venv/bin/python ]] || python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
   if ! command -v dpkg-query >/dev/null; then
@@ -101,6 +102,18 @@ haline_python_packages() {
   printf '%s\n' "$key" >"$stamp"
 }
 
+# What the tuner runs with, in an environment of its own.
+haline_tune_venv=$haline_root/.venv-tune
+haline_tune_packages() {
+  local wanted=$haline_root/scripts/requirements-tune.txt stamp=$haline_tune_venv/.haline key
+  key="$haline_root $(sha256sum <"$wanted")"
+  [[ ! -e $stamp || $(<"$stamp") != "$key" ]] || return 0
+  haline_say "installing the search library into .venv-tune"
+  python3 -m venv --clear "$haline_tune_venv" &&
+    "$haline_tune_venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off -r "$wanted" >&2 &&
+    printf '%s\n' "$key" >"$stamp"
+}
+
 # haline_configure PRESET [OPTION..]: cmake --preset, with the Halide that the environment names.
 haline_configure() {
   local options=()
@@ -111,9 +124,9 @@ haline_configure() {
 }
 
 case ${1:-} in
-demo | test) ;;
+demo | test | bench) ;;
 *)
-  echo "usage: scripts/setup.sh demo|test" >&2
+  echo "usage: scripts/setup.sh demo|test|bench" >&2
   exit 2
   ;;
 esac

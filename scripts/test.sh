@@ -81,15 +81,27 @@ run_python() {
     return
   fi
   haline_say "python: testing"
-  "$venv/bin/python" -m pytest -q --junit-xml="$scratch/python.xml" tests/python || status=1
+  "$venv/bin/python" -m pytest -q --junit-xml="$scratch/python.xml" tests/python tests/report || status=1
   count "$scratch/python.xml"
+}
+
+# The tuner, whose search library has an environment of its own (scripts/tune.sh's).
+run_tuner() {
+  haline_say "tuner: testing"
+  if ! haline_tune_packages; then
+    haline_say "tuner: its packages do not install"
+    failed=$((failed + 1)) status=1
+    return
+  fi
+  "$haline_tune_venv/bin/python" -m pytest -q -p no:cacheprovider --junit-xml="$scratch/tuner.xml" tests/tune || status=1
+  count "$scratch/tuner.xml"
 }
 
 haline_say "format"
 rooms=(include generators runtime reference tools tests bench examples python)
 if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' \) -print0 |
-  xargs -0 clang-format --dry-run -Werror && ruff check python tests/python &&
-  ruff format --check python tests/python; then
+  xargs -0 clang-format --dry-run -Werror && ruff check python bench tests/python tests/report tools/tune tests/tune &&
+  ruff format --check python bench tests/python tests/report tools/tune tests/tune; then
   passed=$((passed + 1))
 else
   failed=$((failed + 1)) status=1
@@ -97,6 +109,7 @@ fi
 
 run_suite release
 run_python
+run_tuner
 if [[ $(uname -m) != x86_64 ]]; then
   haline_say "cross-aarch64: not needed, this machine runs the suites of its own kind"
 elif [[ $haline_cross == yes ]]; then

@@ -15,7 +15,7 @@
 
 namespace haline::test {
 
-const int kLeastCases = 6;
+const int kLeastCases = 4;
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 5860;
+const int kLeastCases = 5860;
 
 namespace {
 

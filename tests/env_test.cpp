@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "support/backends.h"
@@ -53,6 +54,18 @@ TEST(EnvironmentTest, TheInterfaceOverrulesBackend) {
   haline_options options = HALINE_OPTIONS_INIT;
   options.backend = last.c_str();
   EXPECT_EQ(haline_instance_norm(&x.t, nullptr, nullptr, &y.t, &options), HALINE_OK) << haline_error_message();
+}
+
+// (A file that is right is `haline select`'s, in tool/select_test.cpp.)
+TEST(EnvironmentTest, Tuning) {
+  const char *value = std::getenv("HALINE_TUNING");
+  const std::string found = haline_current_tuning();
+  if (!value || !*value) {
+    EXPECT_EQ(found, "none");
+  } else {
+    EXPECT_EQ(found.rfind(std::string(value) + ": ignored: ", 0), 0u) << found;
+    EXPECT_EQ(std::count(found.begin(), found.end(), '\n'), 0);
+  }
 }
 
 TEST(EnvironmentTest, NumThreads) {

@@ -9,7 +9,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 2144;
+const int kLeastCases = 2144;
 
 namespace {
 

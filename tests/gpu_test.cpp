@@ -13,7 +13,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 0;  // forms are compared here, not held against the oracle
+const int kLeastCases = 0;  // forms are compared here, not held against the oracle
 
 namespace {
 

@@ -69,6 +69,35 @@ TEST(ModuleTest, GivesYOfTheShapeOfX) {
   }
 }
 
+// Shapes and strides of any rank; those of more than six dimensions are kept elsewhere than in the view itself.
+TEST(ModuleTest, ViewsKeepTheirShape) {
+  const Tensor x = Filled({2, 3, 2, 1, 1, 2, 1, 1, 3}, 5),
+               dense = InstanceNorm(3)(ConstTensorView(x.data(), {2, 3, 12}));
+  for (size_t rank = 3; rank <= 9; rank++) {
+    Shape shape(rank, 1), strides(rank, 12);
+    shape[0] = 2, shape[1] = 3, shape[rank - 1] = 12;
+    strides[0] = 36, strides[rank - 1] = 1;
+    Tensor y(shape);
+    std::optional<ConstTensorView> in(ConstTensorView(x.data(), shape, strides));
+    const ConstTensorView copy = *in;
+    in.reset();
+    EXPECT_EQ(copy.shape(), Dimensions(shape));
+    EXPECT_NE(copy.shape(), copy.strides());
+    EXPECT_EQ(Shape(copy.strides()), strides);
+    EXPECT_EQ(copy.shape().size(), rank);
+    EXPECT_EQ(copy.shape()[rank - 1], 12);
+    instance_norm(copy, y);
+    for (int64_t i = 0; i < y.size(); i++) ASSERT_EQ(y[i], dense[i]) << "rank " << rank << ", element " << i;
+  }
+  const ConstTensorView none(x.data(), {});
+  EXPECT_TRUE(none.shape().empty());
+  EXPECT_TRUE(none.strides().empty());
+  EXPECT_NE(MessageOf([&] {
+              ConstTensorView(x.data(), {2, 3, 12}, {1, 1});
+            }).find("strides: 2 found, 3"),
+            std::string::npos);
+}
+
 TEST(ModuleTest, UsesWhatWasSet) {
   InstanceNorm norm(2);
   const Tensor x = Filled({1, 2, 100}, 2);

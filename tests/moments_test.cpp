@@ -8,7 +8,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 245;
+const int kLeastCases = 245;
 
 namespace {
 

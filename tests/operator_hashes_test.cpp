@@ -14,7 +14,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 684;
+const int kLeastCases = 684;
 
 namespace {
 

@@ -7,7 +7,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 1642;
+const int kLeastCases = 1642;
 
 namespace {
 

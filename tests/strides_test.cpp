@@ -7,7 +7,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 1736;
+const int kLeastCases = 1736;
 
 namespace {
 
@@ -99,6 +99,24 @@ TEST_P(StridesTest, SmallPlanes) {
          std::vector<Shape>{{2, 3, 2, 3}, {2, 5, 6, 12}, {3, 17, 9, 8}, {2, 3, 23, 29}, {2, 3, 3, 5, 9}}) {
       CheckLayouts(type, shape, Layouts(shape));
     }
+  }
+}
+
+// Whole groups of planes, some over, fewer than a group; more planes than a task's own scratch memory has room for.
+TEST_P(StridesTest, TinyPlanes) {
+  for (const Type type : kFloatTypes) {
+    for (const Shape &shape :
+         std::vector<Shape>{{3, 16, 1, 2}, {2, 37, 1, 3}, {3, 32, 1, 3}, {2, 21, 2, 2}, {40, 16, 1, 5}}) {
+      CheckLayouts(type, shape, Layouts(shape));
+    }
+    const Typed x(type, {40, 32, 1, 3}, 1), scale(MathType(type), {40, 32}, 2), turned = scale.As({1, 40});
+    Form form;
+    form.x = &x;
+    form.scale = &scale;
+    const std::string plain = Run(form).bytes();
+    form.data = "a scale whose strides the kernels don't take";
+    form.scale = &turned;
+    EXPECT_EQ(Run(form).bytes(), plain) << Describe(form);
   }
 }
 

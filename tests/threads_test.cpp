@@ -3,7 +3,9 @@
 // SPDX-License-Identifier: MIT
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <cstdlib>
+#include <deque>
 #include <thread>
 
 #include "support/backends.h"
@@ -108,6 +110,31 @@ TEST(ThreadsTest, SettingsChangeWhileCallsRun) {
   stop = true;
   changer.join();
   haline_set_backend(nullptr);
+  haline_set_num_threads(0);
+}
+
+// Threads that sleep, look out for work, or are not there yet; more of them than there are tasks, and than processors.
+TEST(ThreadsTest, ThreadsComeAndGo) {
+  const std::vector<Shape> shapes = {{1, 2, 40000}, {3, 40, 700}, {1, 1, 200000}};
+  std::deque<OwnedTensor> x;
+  std::vector<std::vector<float>> wanted;
+  ASSERT_EQ(haline_set_num_threads(1), HALINE_OK);
+  for (const Shape &shape : shapes) {
+    OwnedTensor y(shape, 0.f);
+    x.emplace_back(shape, 0.f);
+    x.back().values = Normals(Count(shape), x.size());
+    x.back().t.data = x.back().values.data();
+    ASSERT_EQ(haline_instance_norm(&x.back().t, nullptr, nullptr, &y.t, nullptr), HALINE_OK) << haline_error_message();
+    wanted.push_back(y.values);
+  }
+  for (int i = 0; i < 60; i++) {
+    const size_t which = static_cast<size_t>(i) % shapes.size();
+    ASSERT_EQ(haline_set_num_threads(2 + i * 5 % 16), HALINE_OK);
+    OwnedTensor y(shapes[which], 0.f);
+    ASSERT_EQ(haline_instance_norm(&x[which].t, nullptr, nullptr, &y.t, nullptr), HALINE_OK) << haline_error_message();
+    EXPECT_EQ(y.values, wanted[which]) << "call " << i;
+    if (i % 4 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // long enough for them to fall asleep
+  }
   haline_set_num_threads(0);
 }
 

@@ -8,7 +8,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 666;
+const int kLeastCases = 666;
 
 namespace {
 

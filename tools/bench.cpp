@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tools/bench.h"
 
-#include <unistd.h>
-
-#include <cstdio>
 #include <stdexcept>
 
 #include "bench/shapes.h"
@@ -12,22 +9,11 @@
 #include "tools/failure.h"
 #include "tools/info.h"
 #include "tools/measure.h"
+#include "tools/progress.h"
 #include "tools/report.h"
 
 namespace haline::tool {
 namespace {
-
-// One line that overwrites itself, on a terminal only.
-class Progress {
- public:
-  ~Progress() { Show(""); }
-  void Show(const std::string &text) const {
-    if (terminal_) (void)std::fprintf(stderr, "\r\033[K%s", text.c_str());
-  }
-
- private:
-  const bool terminal_ = isatty(STDERR_FILENO) != 0;
-};
 
 std::vector<Shape> ChooseShapes(const std::vector<std::string> &names) {
   if (names.empty()) return {{32, 512, 2, 2}, {8, 64, 32, 32}, {1, 32, 512, 512}};  // tiny planes, in cache, in memory

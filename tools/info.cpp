@@ -62,6 +62,7 @@ std::string Info(bool json) {
     }
     root["chosen"] = {{"backend", nullptr}, {"why", chosen.why}};
     if (!chosen.name.empty()) root["chosen"]["backend"] = chosen.name;
+    root["tuning"] = haline_current_tuning();
     root["threads"] = {{"count", threads}, {"why", WhyThreads()}};
     return root.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
   }
@@ -74,7 +75,8 @@ std::string Info(bool json) {
          << (b.runs_here ? "yes" : "no") << (b.runs_here ? b.target : b.reason) << "\n";
   }
   text << "\nchosen   " << (chosen.name.empty() ? "none" : chosen.name) << " (" << chosen.why << ")\n"
-       << "threads  " << threads << " (" << WhyThreads() << ")\n";
+       << "threads  " << threads << " (" << WhyThreads() << ")\n"
+       << "tuning   " << haline_current_tuning() << "\n";
   return text.str();
 }
 

@@ -1,4 +1,4 @@
-// The `haline` command line: arguments in, exit code out. What it does is in normalize, info and bench.
+// The `haline` command line: arguments in, exit code out. What it does is in normalize, info, bench and select.
 //
 // SPDX-License-Identifier: MIT
 #include <CLI/CLI.hpp>
@@ -14,6 +14,7 @@
 #include "tools/failure.h"
 #include "tools/info.h"
 #include "tools/normalize.h"
+#include "tools/select.h"
 
 namespace haline::tool {
 namespace {
@@ -26,6 +27,7 @@ constexpr char kMore[] =
     "  haline normalize photo.jpg flat.png    even out a picture's contrast and colours\n"
     "  haline info                            which processors' kernels run here\n"
     "  haline bench --shape 8x64x32x32        are they right, and how fast are they?\n"
+    "  haline select here.tuning              which settings are the fastest here?\n"
     "\n"
     "`haline COMMAND --help` tells more.\n";
 
@@ -78,6 +80,15 @@ constexpr char kBenchMore[] =
     "as float32, and wants C order.\n"
     "\n"
     "  haline bench --shape 8x64x32x32 --shape memory --threads 4";
+
+constexpr char kSelectMore[] =
+    "Tries other settings of the library for each kind of planes (tiny, in cache, in memory, huge):\n"
+    "which back end, how much work at a time. Each must give the same bytes, and what is written is\n"
+    "faster here by more than the noise. The library reads the file that HALINE_TUNING names; on\n"
+    "another processor, or with another version of haline, it is ignored (`haline info` says so).\n"
+    "\n"
+    "  haline select here.tuning && export HALINE_TUNING=$PWD/here.tuning\n"
+    "  haline select --shape style --dtype float16 --pass forward --threads 1 --seconds 20 style.tuning";
 
 constexpr char kExits[] = "Exit codes: 0 success, 1 failure (files, the machine, a broken promise), 2 wrong usage.";
 
@@ -222,6 +233,32 @@ int Run(int argc, char **argv) {
   bench->add_flag("--json", b.json, "for machines");
   bench->footer(kBenchMore);
 
+  SelectOptions s;
+  auto *select = app.add_subcommand("select", "Measure what suits this machine, for HALINE_TUNING.");
+  select->add_option("OUT", s.out, "the file to write; - is standard output")->required()->type_name("");
+  const auto add_list = [select](const char *name, std::vector<std::string> *values, const std::string &what) {
+    return select->add_option(name, *values, what)
+        ->type_name("NAME")
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  };
+  add_list("--shape", &s.shapes, "such as 8x64x32x32, or a set: style, cifar, ...;\nmay repeat [some of each kind]");
+  add_list("--dtype", &s.dtypes, "float32, float16, bfloat16, float64; may repeat\n[float32]")
+      ->check([](const std::string &text) {
+        return ComputedDtype(text) ? "" : Found(text, "float16, bfloat16, float32 or float64");
+      });
+  add_list("--pass", &s.passes, "forward or backward; may repeat [both]")->check([](const std::string &text) {
+    return text == "forward" || text == "backward" ? "" : Found(text, "forward or backward");
+  });
+  add_threads(select, &s.threads, "1 to 1024 [all processors]");
+  select->add_option("--seconds", s.seconds, "about, for all of it; 0 to 86400 [60]")
+      ->type_name("X")
+      ->check([](const std::string &text) {
+        double seconds;
+        return ParseNumber(text, &seconds) && seconds <= 86400 ? "" : Found(text, "a number of 0 to 86400");
+      });
+  select->footer(kSelectMore);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -236,6 +273,9 @@ int Run(int argc, char **argv) {
     Print(Info(json));
   } else if (*bench) {
     Print(Bench(b));
+  } else if (*select) {
+    const std::string text = Select(s);
+    (s.out == "-" ? std::cerr : std::cout) << text << std::flush;
   } else {
     Print(app.help());
   }

@@ -109,8 +109,8 @@ class InstanceNorm {
       options.mean = saved.mean;
       options.rstd = saved.rstd;
       if (tracked_) {
-        options.running_mean = TensorView(running_mean_.data(), Shape{channels_});
-        options.running_variance = TensorView(running_variance_.data(), Shape{channels_});
+        options.running_mean = TensorView(running_mean_.data(), Dimensions{channels_});
+        options.running_variance = TensorView(running_variance_.data(), Dimensions{channels_});
       }
     }
     const Parameters parameters(*this, x);
@@ -149,7 +149,7 @@ class InstanceNorm {
 
  private:
   const ConstTensorView &CheckChannels(const ConstTensorView &x) const {
-    const Shape &shape = x.shape();
+    const Dimensions &shape = x.shape();
     if (shape.size() < 2 || shape[1] != channels_) {
       throw Error(
           HALINE_INVALID_ARGUMENT,
@@ -164,7 +164,7 @@ class InstanceNorm {
    public:
     Parameters(const InstanceNorm &norm, const ConstTensorView &x) {
       if (!norm.affine_) return;
-      const Shape shape = {norm.channels_};
+      const Dimensions shape = {norm.channels_};
       if (x.dtype().bits == 64) {
         wide_scale_.assign(norm.scale_.begin(), norm.scale_.end());
         wide_shift_.assign(norm.shift_.begin(), norm.shift_.end());
@@ -188,8 +188,8 @@ class InstanceNorm {
     Options options = options_;
     options.residual = residual;
     if (tracked_ && !training_) {
-      options.given_mean = ConstTensorView(running_mean_.data(), Shape{channels_});
-      options.given_variance = ConstTensorView(running_variance_.data(), Shape{channels_});
+      options.given_mean = ConstTensorView(running_mean_.data(), Dimensions{channels_});
+      options.given_variance = ConstTensorView(running_variance_.data(), Dimensions{channels_});
     }
     return options;
   }

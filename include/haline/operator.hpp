@@ -44,6 +44,10 @@ class Tensors {
     tensors_[used_] = view.c_tensor();
     return &tensors_[used_++];
   }
+  haline_tensor *Get(const float *data, int64_t *count) {
+    tensors_[used_] = {const_cast<float *>(data), {HALINE_CPU, 0}, 1, dtype_of<float>(), count, nullptr, 0};
+    return &tensors_[used_++];
+  }
 
  private:
   haline_tensor tensors_[24];
@@ -85,11 +89,11 @@ inline void instance_norm(const ConstTensorView &x, const TensorView &y, const s
 // The same for float32 x, with scale and shift as C values each, or null.
 inline void instance_norm(const ConstTensorView &x, const TensorView &y, const float *scale = nullptr,
                           const float *shift = nullptr, const Options &options = {}) {
-  const Shape channels = {x.shape().size() > 1 ? x.shape()[1] : 0};
-  const auto view = [&](const float *data) {
-    return data ? std::optional<ConstTensorView>(std::in_place, data, channels) : std::nullopt;
-  };
-  instance_norm(x, y, view(scale), view(shift), options);
+  internal::Tensors tensors;
+  const haline_options c_options = internal::COptions(options, &tensors);
+  int64_t channels = x.shape().size() > 1 ? x.shape()[1] : 0;
+  const auto get = [&](const float *data) { return data ? tensors.Get(data, &channels) : nullptr; };
+  Check(haline_instance_norm(tensors.Get(x), get(scale), get(shift), tensors.Get(y), &c_options));
 }
 
 // The gradients of x, scale and shift, each where wanted; see haline_instance_norm_backward.

@@ -4,7 +4,10 @@
 #ifndef HALINE_TENSOR_HPP_
 #define HALINE_TENSOR_HPP_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -31,6 +34,41 @@ inline void Check(haline_status status) {
 
 using Shape = std::vector<int64_t>;
 
+// Extents or strides as a view keeps them: up to 6 in the object itself, so that to make a view is not to allocate.
+class Dimensions {
+ public:
+  Dimensions() = default;
+  Dimensions(std::initializer_list<int64_t> values) : Dimensions(values.begin(), values.size()) {}
+  Dimensions(const Shape &values) : Dimensions(values.data(), values.size()) {}  // NOLINT(google-explicit-constructor)
+  operator Shape() const { return {begin(), end()}; }                            // NOLINT(google-explicit-constructor)
+
+  size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  const int64_t *data() const noexcept { return size_ <= kOwn ? own_ : more_.data(); }
+  const int64_t *begin() const noexcept { return data(); }
+  const int64_t *end() const noexcept { return data() + size_; }
+  int64_t operator[](size_t i) const noexcept { return data()[i]; }
+  friend bool operator==(const Dimensions &a, const Dimensions &b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
+  friend bool operator!=(const Dimensions &a, const Dimensions &b) noexcept { return !(a == b); }
+
+ private:
+  static constexpr size_t kOwn = 6;
+
+  Dimensions(const int64_t *values, size_t size) : size_(size) {
+    if (size <= kOwn) {
+      std::copy_n(values, size, own_);
+    } else {
+      more_.assign(values, values + size);
+    }
+  }
+
+  size_t size_ = 0;
+  int64_t own_[kOwn] = {};
+  Shape more_;  // all of them, where they are more
+};
+
 // 16-bit floats, as bits.
 struct float16 {
   uint16_t bits;
@@ -55,10 +93,14 @@ constexpr haline_dtype dtype_of() {
 class ConstTensorView {
  public:
   template <typename T>
-  ConstTensorView(const T *data, Shape shape, Shape strides = {})
-      : ConstTensorView(data, dtype_of<T>(), std::move(shape), std::move(strides)) {}
-  ConstTensorView(const void *data, haline_dtype dtype, Shape shape, Shape strides = {})
-      : data_(const_cast<void *>(data)), dtype_(dtype), shape_(std::move(shape)), strides_(std::move(strides)) {
+  ConstTensorView(const T *data, const Dimensions &shape) : ConstTensorView(data, dtype_of<T>(), shape) {}
+  template <typename T>
+  ConstTensorView(const T *data, const Dimensions &shape, const Dimensions &strides)
+      : ConstTensorView(data, dtype_of<T>(), shape, strides) {}
+  ConstTensorView(const void *data, haline_dtype dtype, const Dimensions &shape)
+      : data_(const_cast<void *>(data)), dtype_(dtype), shape_(shape) {}
+  ConstTensorView(const void *data, haline_dtype dtype, const Dimensions &shape, const Dimensions &strides)
+      : data_(const_cast<void *>(data)), dtype_(dtype), shape_(shape), strides_(strides) {
     if (!strides_.empty() && strides_.size() != shape_.size()) {
       throw Error(HALINE_INVALID_ARGUMENT, "strides: " + std::to_string(strides_.size()) + " found, " +
                                                std::to_string(shape_.size()) + " (one a dimension) wanted");
@@ -67,8 +109,8 @@ class ConstTensorView {
 
   const void *data() const noexcept { return data_; }
   haline_dtype dtype() const noexcept { return dtype_; }
-  const Shape &shape() const noexcept { return shape_; }
-  const Shape &strides() const noexcept { return strides_; }
+  const Dimensions &shape() const noexcept { return shape_; }
+  const Dimensions &strides() const noexcept { return strides_; }
 
   // The C interface's view of it; valid as long as this object.
   haline_tensor c_tensor() const noexcept {
@@ -85,15 +127,18 @@ class ConstTensorView {
  private:
   void *data_;
   haline_dtype dtype_;
-  Shape shape_, strides_;
+  Dimensions shape_, strides_;
 };
 
 class TensorView : public ConstTensorView {
  public:
   template <typename T>
-  TensorView(T *data, Shape shape, Shape strides = {}) : ConstTensorView(data, std::move(shape), std::move(strides)) {}
-  TensorView(void *data, haline_dtype dtype, Shape shape, Shape strides = {})
-      : ConstTensorView(data, dtype, std::move(shape), std::move(strides)) {}
+  TensorView(T *data, const Dimensions &shape) : ConstTensorView(data, shape) {}
+  template <typename T>
+  TensorView(T *data, const Dimensions &shape, const Dimensions &strides) : ConstTensorView(data, shape, strides) {}
+  TensorView(void *data, haline_dtype dtype, const Dimensions &shape) : ConstTensorView(data, dtype, shape) {}
+  TensorView(void *data, haline_dtype dtype, const Dimensions &shape, const Dimensions &strides)
+      : ConstTensorView(data, dtype, shape, strides) {}
 };
 
 // A contiguous tensor with memory of its own, zeros at first.

@@ -38,6 +38,8 @@ bool Contains(const std::string &text, const char *part) { return text.find(part
 
 }  // namespace
 
+void CountCase(const std::string &backend, const std::string &name) { Seen()[backend].insert(name); }
+
 std::vector<std::string> RunnableBackends(bool gpus) {
   std::vector<std::string> names;
   for (int32_t i = 0; i < haline_backend_count(); i++) {
@@ -73,7 +75,7 @@ std::vector<float> BackendTest::Run(const Case &c) {
   try {
     std::vector<float> y = test::Run(c, backend());
     if (IsTargetOf(haline_last_target(), backend())) {
-      Seen()[backend()].insert(Describe(c));
+      CountCase(backend(), Describe(c));
       return y;
     }
     ADD_FAILURE() << Describe(c) << ": ran on " << haline_last_target() << ", wanted " << backend();

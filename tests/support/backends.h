@@ -1,6 +1,7 @@
 // The fixture of every suite that computes: one instance for each back end that runs here. It proves that the back end
-// asked for is the one that ran, and counts the distinct cases. When a whole test program has run, each back end must
-// have seen at least kLeastCases of them: a suite that silently lost its cases, or a back end, fails.
+// asked for is the one that ran, and counts the distinct cases, as do those of forms and gradients. When a whole test
+// program has run, each back end must have seen at least kLeastCases of them: a suite that silently lost its cases, or
+// a back end, fails.
 //
 // SPDX-License-Identifier: MIT
 #ifndef HALINE_TESTS_SUPPORT_BACKENDS_H_
@@ -16,8 +17,11 @@
 
 namespace haline::test {
 
-// Distinct cases that each back end must see; every test program that uses this fixture defines it.
+// Distinct cases that each back end must see; every test program defines it.
 extern const int kLeastCases;
+
+// Says that the back end has seen a case. Those with one name are one.
+void CountCase(const std::string &backend, const std::string &name);
 
 // The names of the back ends that run here, best first: the processor's, or with those of GPUs, to which tensors are
 // sent.

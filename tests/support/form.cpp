@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "support/form.h"
 
-#include <cstdio>
 #include <limits>
-#include <map>
-#include <set>
 #include <sstream>
 
 namespace haline::test {
 
-const int kLeastCases = 0;  // forms are counted here
-
 namespace {
-
-std::map<std::string, std::set<std::string>> &Seen() {
-  static std::map<std::string, std::set<std::string>> seen;
-  return seen;
-}
-
-class FormCoverage : public testing::Environment {
- public:
-  void TearDown() override {
-    for (const std::string &backend : CountedBackends([](const std::string &name) { return !Seen()[name].empty(); })) {
-      const size_t count = Seen()[backend].size();
-      std::printf("%s: %zu distinct forms\n", backend.c_str(), count);
-      if (testing::GTEST_FLAG(filter) == "*" && count < static_cast<size_t>(kLeastForms)) {
-        ADD_FAILURE() << backend << ": " << count << " distinct forms ran, at least " << kLeastForms << " wanted";
-      }
-    }
-  }
-};
-
-const testing::Environment *const coverage = testing::AddGlobalTestEnvironment(new FormCoverage);
 
 double Tolerance(Type type) { return type == Type::kF64 ? 1e-14 : oracle::kForward; }
 
@@ -150,7 +125,7 @@ bool FormTest::Run(const Form &form, Typed *y, const std::string &how) {
   }
   if (form.x->count() == 0) {
     EXPECT_STREQ(haline_last_target(), "") << what;
-    Seen()[backend()].insert(what + (over_x ? " in place" : ""));
+    CountCase(backend(), what + (over_x ? " in place" : ""));
   } else {
     Ran(what + (over_x ? " in place" : over_residual ? " over the residual" : ""));
   }
@@ -169,7 +144,7 @@ bool FormTest::Run(const Form &form, Typed *y, const std::string &how) {
 void FormTest::Ran(const std::string &what) {
   EXPECT_TRUE(IsTargetOf(haline_last_target(), backend()))
       << what << ": ran on " << haline_last_target() << ", wanted " << backend();
-  Seen()[backend()].insert(what);
+  CountCase(backend(), what);
 }
 
 double FormTest::Check(const Form &form, const Typed &y) {

@@ -1,7 +1,6 @@
 // One forward call of any form: its tensors and options, how to run it, what it should give.
 //
-// The fixture proves that the back end asked for is the one that ran, and counts the distinct forms; when a whole test
-// program has run, each back end must have seen at least kLeastForms of them.
+// The fixture proves that the back end asked for is the one that ran, and counts the distinct forms.
 //
 // SPDX-License-Identifier: MIT
 #ifndef HALINE_TESTS_SUPPORT_FORM_H_
@@ -14,9 +13,6 @@
 #include "support/typed.h"
 
 namespace haline::test {
-
-// Distinct forms that each back end must see; every test program that uses this fixture defines it.
-extern const int kLeastForms;
 
 // Null: absent. Results are written by FormTest::Run.
 struct Form {

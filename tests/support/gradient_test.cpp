@@ -1,46 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "support/gradient_test.h"
 
-#include <cstdio>
 #include <exception>
-#include <map>
-#include <set>
 
 #include "support/random.h"
 
 namespace haline::test {
-namespace {
-
-// The cases that each back end has seen.
-std::map<std::string, std::set<std::string>> &Seen() {
-  static std::map<std::string, std::set<std::string>> seen;
-  return seen;
-}
-
-class Coverage : public testing::Environment {
- public:
-  void TearDown() override {
-    const bool all = testing::GTEST_FLAG(filter) == "*";
-    for (const std::string &backend : CountedBackends([](const std::string &name) { return !Seen()[name].empty(); })) {
-      const size_t count = Seen()[backend].size();
-      std::printf("%s: %zu distinct backward cases\n", backend.c_str(), count);
-      if (all && count < static_cast<size_t>(kLeastGradients)) {
-        ADD_FAILURE() << backend << ": " << count << " distinct backward cases ran, at least " << kLeastGradients
-                      << " wanted";
-      }
-    }
-  }
-};
-
-const testing::Environment *const coverage = testing::AddGlobalTestEnvironment(new Coverage);
-
-}  // namespace
 
 GradientResult GradientTest::Run(const GradientCase &c) {
   try {
     GradientResult result = test::Run(c, backend());
     if (IsTargetOf(haline_last_target(), backend())) {
-      Seen()[backend()].insert(Describe(c));
+      CountCase(backend(), Describe(c));
       return result;
     }
     ADD_FAILURE() << Describe(c) << ": ran on " << haline_last_target() << ", wanted " << backend();

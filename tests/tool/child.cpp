@@ -83,7 +83,9 @@ pid_t ToolTest::Start(const std::vector<std::string> &arguments, const std::stri
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   for (char **e = environ; *e; e++) {
     const std::string text(*e);
-    if (text.rfind("HALINE_BACKEND=", 0) != 0 && text.rfind("HALINE_NUM_THREADS=", 0) != 0) envp.push_back(text);
+    if (text.rfind("HALINE_BACKEND=", 0) != 0 && text.rfind("HALINE_NUM_THREADS=", 0) != 0 &&
+        text.rfind("HALINE_TUNING=", 0) != 0)
+      envp.push_back(text);
   }
   pid_t child = -1;
   const int error = posix_spawn(&child, HALINE_TOOL, &actions, nullptr, Pointers(argv).data(), Pointers(envp).data());

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "bench/backward.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "bench/shapes.h"
+#include "reference/gradient.h"
+#include "reference/tolerance.h"
+
+namespace haline::bench {
+namespace {
+
+void SetBytes(benchmark::State &state, int64_t elements) {
+  state.SetBytesProcessed(state.iterations() * elements * 3 * static_cast<int64_t>(sizeof(float)));
+}
+
+// The fastest of all streams for this size, by the best of some rounds.
+const Stream &FasterStream(float *to, const float *a, const float *b, size_t count) {
+  using Clock = std::chrono::steady_clock;
+  const std::vector<Stream> &candidates = Streams();
+  const size_t repeats = std::max<size_t>(1, (size_t{1} << 24) / std::max<size_t>(1, count));
+  std::vector<double> best(candidates.size(), std::numeric_limits<double>::infinity());
+  for (int round = 0; round < 5; round++) {
+    for (size_t k = 0; k < candidates.size(); k++) {
+      candidates[k].run(to, a, b, count);
+      const Clock::time_point start = Clock::now();
+      for (size_t i = 0; i < repeats; i++) candidates[k].run(to, a, b, count);
+      best[k] = std::min(best[k], std::chrono::duration<double>(Clock::now() - start).count());
+    }
+  }
+  return candidates[static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin())];
+}
+
+}  // namespace
+
+std::string BackwardRow(const std::string &shape, Layout layout, const std::string &backend) {
+  return std::string("backward/f32/").append(LayoutName(layout)).append("/").append(shape).append("/").append(backend);
+}
+
+std::string StreamRow(const std::string &shape) { return "stream/" + shape; }
+
+BackwardWork::BackwardWork(Workload &work, int64_t elements) : work_(work), dy_(static_cast<size_t>(elements)) {
+  std::minstd_rand random(2);
+  constexpr float kUnit = 2.f / static_cast<float>(std::minstd_rand::max());
+  std::generate(dy_.begin(), dy_.end(), [&] { return static_cast<float>(random()) * kUnit - 1; });
+}
+
+void BackwardWork::Statistics(const Shape &shape, const std::string &backend, Tensor *mean, Tensor *rstd) {
+  instance_norm({work_.x(), shape}, {work_.y(), shape}, work_.scale(), work_.shift(),
+                {.eps = Workload::kEps, .backend = backend, .mean = *mean, .rstd = *rstd});
+}
+
+void BackwardWork::Run(const Shape &shape, const std::string &backend, const Tensor &mean, const Tensor &rstd) {
+  const Shape channels = {shape[1]};
+  instance_norm_backward({work_.x(), shape}, {dy_.data(), shape}, ConstTensorView(work_.scale(), channels),
+                         ConstTensorView(work_.shift(), channels), mean, rstd, TensorView(work_.y(), shape),
+                         TensorView(dscale_.data(), channels), TensorView(dshift_.data(), channels),
+                         {.eps = Workload::kEps, .backend = backend});
+}
+
+std::string BackwardWork::Check(const Shape &shape, const std::string &backend) {
+  const int64_t planes = shape[0] * shape[1], size = Elements(shape) / planes;
+  Tensor mean(Shape{shape[0], shape[1]}, dtype_of<double>()), rstd = mean;
+  try {
+    Statistics(shape, backend, &mean, &rstd);
+    std::fill_n(work_.y(), Elements(shape), std::numeric_limits<float>::quiet_NaN());
+    Run(shape, backend, mean, rstd);
+  } catch (const Error &error) {
+    return error.what();
+  }
+  if (std::string wrong = WrongTarget(backend); !wrong.empty()) return wrong;
+  // Every element must have been written; some planes, the last among them, are held against the oracle, which is slow.
+  const int64_t step = std::max<int64_t>(1, planes / std::max<int64_t>(1, (int64_t{1} << 22) / size));
+  for (int64_t p = 0; p < planes; p++) {
+    const float *const x = work_.x() + p * size, *const dy = dy_.data() + p * size, *const dx = work_.y() + p * size;
+    if (std::any_of(dx, dx + size, [](float v) { return std::isnan(v); })) return "NaN in plane " + std::to_string(p);
+    if ((planes - 1 - p) % step != 0) continue;
+    const std::vector<oracle::Wide> wide_x(x, x + size), wide_dy(dy, dy + size);
+    oracle::PlaneProblem problem;
+    problem.size = size;
+    problem.x = wide_x.data();
+    problem.dy = wide_dy.data();
+    problem.scale = work_.scale()[p % shape[1]];
+    problem.eps = Workload::kEps;
+    const oracle::PlaneGradient exact = oracle::Differentiate(problem);
+    oracle::Wide largest = 1, worst = 0;
+    for (int64_t i = 0; i < size; i++) {
+      largest = std::max(largest, std::abs(exact.dx[static_cast<size_t>(i)]));
+      worst = std::max(worst, std::abs(dx[i] - exact.dx[static_cast<size_t>(i)]));
+    }
+    if (!(worst <= oracle::kBackward * largest)) {
+      return "wrong result: error " + std::to_string(static_cast<double>(worst / largest)) + " found in plane " +
+             std::to_string(p) + ", at most " + std::to_string(oracle::kBackward) + " wanted";
+    }
+  }
+  return "";
+}
+
+void BackwardWork::Measure(benchmark::State &state, const Shape &shape, const std::string &backend) {
+  const auto [verdict, added] = verdicts_.try_emplace({shape, backend});
+  if (added) verdict->second = Check(shape, backend);
+  if (!verdict->second.empty()) return work_.Refuse(state, verdict->second);
+  Tensor mean(Shape{shape[0], shape[1]}, dtype_of<double>()), rstd = mean;
+  Statistics(shape, backend, &mean, &rstd);
+  for (auto _ : state) {
+    Run(shape, backend, mean, rstd);
+    benchmark::ClobberMemory();
+  }
+  if (const std::string wrong = WrongTarget(backend); !wrong.empty()) return work_.Refuse(state, wrong);
+  SetBytes(state, Elements(shape));
+}
+
+void BackwardWork::Register(const Shape &shape, const std::vector<std::string> &backends, int threads) {
+  const std::string name = ShapeName(shape);
+  const int64_t elements = Elements(shape);
+  dscale_.resize(std::max(dscale_.size(), static_cast<size_t>(shape[1])));
+  dshift_.resize(dscale_.size());
+  const auto add = [&](const std::string &row, auto &&function) {
+    benchmark::internal::Benchmark *added = benchmark::RegisterBenchmark(row.c_str(), function);
+    added->Unit(benchmark::kMicrosecond);
+    if (threads > 1) added->UseRealTime();
+    return added;
+  };
+  const Stream &stream = FasterStream(work_.y(), work_.x(), dy_.data(), static_cast<size_t>(elements));
+  auto *row = add(StreamRow(name), [this, elements, &stream](benchmark::State &state) {
+    const int64_t parts = state.threads(), part = state.thread_index();
+    const int64_t begin = elements * part / parts, end = elements * (part + 1) / parts;
+    for (auto _ : state) {
+      stream.run(work_.y() + begin, work_.x() + begin, dy_.data() + begin, static_cast<size_t>(end - begin));
+      benchmark::ClobberMemory();
+    }
+    SetBytes(state, end - begin);
+    state.SetLabel(stream.name);
+  });
+  if (threads > 1) row->Threads(threads);
+  for (const std::string &backend : backends) {
+    add(BackwardRow(name, Layout::kNchw, backend),
+        [=, this](benchmark::State &state) { Measure(state, shape, backend); });
+  }
+}
+
+}  // namespace haline::bench

@@ -1,0 +1,79 @@
+"""The inputs and outputs of a cell, in memory that all cells share: every page is written before any is timed."""
+
+import dataclasses
+
+import ml_dtypes
+import numpy as np
+
+from .cells import Cell
+
+PAGE = 4096
+EPS = 1e-5
+NUMPY = {"f32": np.dtype(np.float32), "f16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16)}
+
+
+@dataclasses.dataclass
+class Problem:
+    """A cell with its arrays: [N, C, *] for channels first, [N, *, C] for channels last, contiguous."""
+
+    cell: Cell
+    x: np.ndarray
+    dy: np.ndarray | None  # backward only
+    out: np.ndarray  # where y, or dx, goes
+    scale: np.ndarray  # float32 [C]
+    shift: np.ndarray  # float32 [C]
+    eps: float = EPS
+
+    def planes_first(self, array: np.ndarray) -> np.ndarray:
+        """The same elements as [N, C, *]."""
+        return array if self.cell.layout == "nchw" else np.moveaxis(array, -1, 1)
+
+
+def aligned(count: int, dtype: np.dtype) -> np.ndarray:
+    """An array that begins with a page, as Google's benchmarks' and the peers' own allocators would have it."""
+    raw = np.zeros(count * dtype.itemsize + PAGE, np.uint8)
+    start = -raw.ctypes.data % PAGE
+    return raw[start : start + count * dtype.itemsize].view(dtype)
+
+
+def parameters(channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and shift: numbers that 16 bits hold too."""
+    channel = np.arange(channels)
+    return (0.5 + channel % 7 / 4).astype(np.float32), (channel % 5 / 2 - 1).astype(np.float32)
+
+
+class Arena:
+    """Memory for tensors of up to `elements` elements: those of a cell are at its front."""
+
+    def __init__(self, elements: int, seed: int = 1):
+        """Draws the inputs once, in float32."""
+        self.elements = elements
+        self.generator = np.random.default_rng(seed)
+        self.inputs: dict[tuple[str, str], np.ndarray] = {}
+        self.result = aligned(elements * 4, np.dtype(np.uint8))
+        self.result[:] = 1
+
+    def _input(self, which: str, dtype: str, count: int) -> np.ndarray:
+        key = (which, dtype)
+        if key not in self.inputs or self.inputs[key].size < count:
+            if dtype == "f32":
+                drawn = aligned(self.elements, NUMPY["f32"])
+                self.generator.standard_normal(dtype=np.float32, out=drawn)
+                if which == "x":
+                    drawn += np.float32(0.5)
+            else:
+                # Only as much as is used: tensors of 16 bits are seldom the largest.
+                drawn = aligned(count, NUMPY[dtype])
+                drawn[:] = self._input(which, "f32", count)
+            self.inputs[key] = drawn
+        return self.inputs[key][:count]
+
+    def problem(self, cell: Cell) -> Problem:
+        """The inputs of a cell, and room for its result, full of NaN."""
+        samples, channels, *inner = cell.shape
+        shape = (samples, channels, *inner) if cell.layout == "nchw" else (samples, *inner, channels)
+        out = self.result[: cell.elements * NUMPY[cell.dtype].itemsize].view(NUMPY[cell.dtype])
+        out[:] = np.nan
+        x = self._input("x", cell.dtype, cell.elements).reshape(shape)
+        dy = None if cell.direction == "forward" else self._input("dy", cell.dtype, cell.elements).reshape(shape)
+        return Problem(cell, x, dy, out.reshape(shape), *parameters(channels))

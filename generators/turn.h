@@ -1,0 +1,67 @@
+// Tiny planes on their way into vectors across planes, and back.
+//
+// SPDX-License-Identifier: MIT
+#ifndef HALINE_GENERATORS_TURN_H_
+#define HALINE_GENERATORS_TURN_H_
+
+#include <functional>
+#include <string>
+
+#include "Halide.h"
+#include "statistics.h"
+
+namespace haline {
+
+// A type of its own for what is kept in registers: Halide would give it memory that it shares with an array of its
+// type.
+inline Halide::Expr Bits(const Halide::Expr &e) { return reinterpret(Halide::Int(e.type().bits()), e); }
+
+// Planes (s, c, n) turned to (c, s, n) and back: rows of elements are read and written whole, and a block of a vector
+// of planes by a few elements is turned in registers.
+class Turn {
+ public:
+  static constexpr int kSide = 4;
+
+  Turn(const std::string &name, Halide::Var s, Halide::Var c, Halide::Var n)
+      : rows(name + "_rows"), turned(name + "_turned"), tile(name + "_tile"), s_(s), c_(c), n_(n) {}
+
+  // `value` makes a double of a stored element: once for all that is done with it.
+  void In(const Halide::Func &from, const std::function<Halide::Expr(Halide::Expr)> &value) {
+    rows(s_, c_, n_) = Bits(from(s_, c_, n_));
+    turned(c_, s_, n_) = reinterpret(from.type(), rows(s_, c_, n_));
+    tile(c_, s_, n_) = value(turned(c_, s_, n_));
+  }
+  // The result, (s, c, n), of what turned is.
+  Halide::Expr Out() {
+    rows(s_, c_, n_) = Bits(turned(c_, s_, n_));
+    return reinterpret(turned.type(), rows(s_, c_, n_));
+  }
+
+  void ScheduleIn(const Halide::LoopLevel &at, int vector, const std::function<Halide::Expr(int size)> &dense) {
+    using namespace Halide;
+    tile.compute_at(at).store_in(MemoryType::Stack).bound_extent(c_, vector);
+    const auto blocks = [&](Stage stage, int side) {
+      stage.split(s_, so_, s_, side, TailStrategy::ShiftInwards).reorder(c_, s_, so_, n_).vectorize(c_).unroll(s_);
+    };
+    for (int size = 1; size <= kSide; size++) blocks(tile.specialize(dense(size)), size);
+    blocks(tile, kSide);
+    turned.compute_at(tile, so_).bound_extent(c_, vector).vectorize(c_).vectorize(s_);
+    rows.compute_at(tile, so_).bound_extent(c_, vector).vectorize(s_);
+    for (int size = 1; size <= kSide; size++) rows.specialize(dense(size)).vectorize(c_);
+    rows.unroll(c_);
+  }
+  // In blocks of `so` of a result (s, c, n).
+  void ScheduleOut(const Halide::LoopLevel &so, int vector) {
+    turned.compute_at(so).bound_extent(c_, vector).vectorize(c_).unroll(s_);
+    rows.compute_at(so).bound_extent(c_, vector).vectorize(s_).vectorize(c_);
+  }
+
+  Halide::Func rows, turned, tile;
+
+ private:
+  const Halide::Var s_, c_, n_, so_{"so"};
+};
+
+}  // namespace haline
+
+#endif  // HALINE_GENERATORS_TURN_H_

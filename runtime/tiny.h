@@ -1,0 +1,74 @@
+// Tiny planes as their kernels take them: whole groups of planes, with the elements of a plane beside each other and,
+// in planes of fewer than four elements, the planes too.
+#ifndef HALINE_RUNTIME_TINY_H_
+#define HALINE_RUNTIME_TINY_H_
+
+#include "engine.h"
+
+namespace haline {
+
+// A part's planes as rows of `columns`: samples of channels, or, where the channels are no whole groups, one row of all
+// planes. The kernels are called twice then: for the first `whole` of them, and for the rest in memory of its own.
+struct TinyPart {
+  explicit TinyPart(const Part &p)
+      : part(p),
+        list(p.channels % kGroup != 0),
+        rows(list ? 1 : p.batch),
+        columns(list ? p.planes() : p.channels),
+        whole(columns / kGroup * kGroup),
+        padded((columns + kGroup - 1) / kGroup * kGroup) {}
+
+  // Where plane (c, n)'s number `which` of `count` is in memory that the kernels have filled.
+  int64_t At(int64_t n, int64_t c, int which, int count) const {
+    return list ? which * padded + n * part.channels + c : (n * count + which) * columns + c;
+  }
+  // `kept`: else each row's are written over the last one's.
+  View Numbers(const double *data, int count, bool rest, bool kept) const {
+    return View(data + (rest ? whole : 0),
+                {{rest ? kGroup : whole, 1}, {count, padded}, {rows, kept ? count * padded : 0}});
+  }
+
+  const Part part;
+  const bool list;
+  const int64_t rows, columns, whole, padded;
+};
+
+// The elements of a part's planes: where they are, if the kernels can take them, or else in a copy.
+class TinyArray {
+ public:
+  // An array without memory is one that nobody reads after the kernels have written it.
+  TinyArray(const Array &array, const TinyPart &tiny, Window::Use use, Outcome *outcome);
+
+  View Elements(bool rest) const;
+  void Flush() const;  // call after writing
+
+ private:
+  const Array array_;
+  const TinyPart &tiny_;
+  const int64_t size_;  // bytes of a plane
+  int64_t row_ = 0, sample_ = 0;
+  bool direct_ = false;
+  char *data_ = nullptr;
+  Memory<char> copy_;
+  alignas(64) char rest_[kGroup * kTiny * sizeof(double)];
+};
+
+// scale or shift, say.
+class TinyValues {
+ public:
+  TinyValues(const PerPlane &values, double otherwise, Element math, const TinyPart &tiny, Outcome *outcome);
+
+  View Columns(bool rest) const;
+
+ private:
+  const TinyPart &tiny_;
+  const Element math_;
+  const char *data_ = nullptr;
+  int64_t sample_ = 0;  // stride
+  double own_[kSlots];
+  Memory<char> heap_;
+};
+
+}  // namespace haline
+
+#endif  // HALINE_RUNTIME_TINY_H_

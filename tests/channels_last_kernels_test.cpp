@@ -1,0 +1,138 @@
+// Channels-last tensors are worked on by kernels of their own, not copied plane by plane: the engines run here with a
+// table whose other kernels count that they were called, and do nothing.
+//
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "haline/haline.hpp"
+#include "runtime/backend.h"
+#include "runtime/check.h"
+#include "runtime/engine.h"
+
+namespace haline {
+namespace {
+
+int others_called;
+
+template <typename... Args>
+void Replace(Kernel<Args...> *kernel) {
+  kernel->function = [](Args...) {
+    others_called++;
+    return 0;
+  };
+}
+
+KernelSet OnlyChannelsLast(const KernelSet &kernels) {
+  KernelSet set = kernels;
+  for (ElementKernels &k : set.elements) {
+    Replace(&k.pivot);
+    Replace(&k.moments_small);
+    Replace(&k.moments_large);
+    Replace(&k.apply);
+    Replace(&k.wide_across);
+    Replace(&k.wide_along);
+    Replace(&k.gradient_sums_small);
+    Replace(&k.gradient_sums_large);
+    Replace(&k.gradient_apply);
+    Replace(&k.wide_gradient_across);
+    Replace(&k.wide_gradient_along);
+  }
+  return set;
+}
+
+struct Tensors {
+  std::vector<float> x, dy, y, dx, mean, rstd;
+};
+
+class ChannelsLastKernelsTest : public testing::Test {
+ protected:
+  // Of the back ends that run here and have any.
+  void SetUp() override {
+    for (int i = 0; i < kKernelSetCount; i++) {
+      const KernelSet *kernels;
+      if (ChooseBackend(kKernelSets[i].name, &kernels) != HALINE_OK) continue;
+      if (kernels->elements[0].apply_last.function) sets_.push_back(kernels);
+    }
+  }
+
+  void Run(const KernelSet &kernels, const Shape &shape, const Shape &strides, Tensors *t) {
+    const int64_t planes = shape[0] * shape[1];
+    t->mean.assign(planes, 0);
+    t->rstd.assign(planes, 1);
+    t->y.assign(t->x.size(), 0);
+    t->dx.assign(t->x.size(), 0);
+    const ConstTensorView x(t->x.data(), shape, strides), dy(t->dy.data(), shape, strides);
+    const TensorView y(t->y.data(), shape, strides), dx(t->dx.data(), shape, strides);
+    const TensorView mean(t->mean.data(), {shape[0], shape[1]}), rstd(t->rstd.data(), {shape[0], shape[1]});
+    haline_options options = HALINE_OPTIONS_INIT;
+    haline_tensor mean_tensor = mean.c_tensor(), rstd_tensor = rstd.c_tensor(), x_tensor = x.c_tensor(),
+                  y_tensor = y.c_tensor(), dy_tensor = dy.c_tensor(), dx_tensor = dx.c_tensor();
+    options.mean = &mean_tensor;
+    options.rstd = &rstd_tensor;
+    Problem forward;
+    ASSERT_EQ(CheckForward(&x_tensor, nullptr, nullptr, &y_tensor, &options, &forward), HALINE_OK);
+    ASSERT_EQ(Forward(forward, MakePlan(forward, 1, Tuning(), true), kernels), HALINE_OK);
+    options.mean = options.rstd = nullptr;
+    options.activation = HALINE_RELU;  // whose gradient needs the sums of both passes
+    Problem backward;
+    ASSERT_EQ(CheckBackward(&x_tensor, &dy_tensor, nullptr, nullptr, &mean_tensor, &rstd_tensor, &dx_tensor, nullptr,
+                            nullptr, &options, &backward),
+              HALINE_OK);
+    ASSERT_EQ(Backward(backward, MakePlan(backward, 1, Tuning(), true), kernels), HALINE_OK);
+  }
+
+  std::vector<const KernelSet *> sets_;
+};
+
+TEST_F(ChannelsLastKernelsTest, NoOthersAreCalled) {
+  if (sets_.empty()) GTEST_SKIP() << "no back end that runs here has channels-last kernels";
+  for (const KernelSet *const kernels : sets_) {
+    const KernelSet only = OnlyChannelsLast(*kernels);
+    for (const int64_t size : {2, 63, 64, 65, 511, 512, 1000, 16385, 40000}) {
+      for (const int64_t channels : {2, 3, 8, 15, 16, 17, 64, 100}) {
+        if (size > 10000 && channels > 17) continue;
+        if (size < 64 && channels % 16 != 0) continue;  // the rest of the channels is copied
+        const Shape shape = {2, channels, size};
+        for (const int64_t stored : {channels, channels + 3}) {
+          const std::string what = std::string(kernels->name) + ", " + std::to_string(size) + " elements, " +
+                                   std::to_string(channels) + " channels of " + std::to_string(stored);
+          Tensors t;
+          std::minstd_rand random(1);
+          std::normal_distribution<float> normal;  // no plane needs the wide kernels
+          for (int64_t i = 0; i < 2 * size * stored; i++) {
+            t.x.push_back(normal(random));
+            t.dy.push_back(normal(random));
+          }
+          Tensors wanted = t;
+          others_called = 0;
+          Run(only, shape, {size * stored, 1, stored}, &t);
+          EXPECT_EQ(others_called, 0) << what;
+          Run(*kernels, shape, {size * stored, 1, stored}, &wanted);
+          EXPECT_EQ(t.y, wanted.y) << what;
+          EXPECT_EQ(t.dx, wanted.dx) << what;
+        }
+      }
+    }
+  }
+}
+
+// That they would be counted.
+TEST_F(ChannelsLastKernelsTest, OthersAreCalledForPlanes) {
+  for (const KernelSet *const kernels : sets_) {
+    for (const int64_t size : {2, 64, 600}) {
+      Tensors t;
+      t.x.assign(32 * size, 1.f);
+      t.dy = t.x;
+      others_called = 0;
+      Run(OnlyChannelsLast(*kernels), {2, 16, size}, {16 * size, size, 1}, &t);
+      EXPECT_GT(others_called, 0) << kernels->name << ", " << size << " elements";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace haline

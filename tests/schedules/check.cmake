@@ -1,0 +1,10 @@
+# cmake -DFOLDER=... -P check.cmake: reads the schedules of a folder, as the build does, and prints what it found.
+cmake_minimum_required(VERSION 3.28)
+include("${CMAKE_CURRENT_LIST_DIR}/../../generators/kernels.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../../cmake/HalineSchedules.cmake")
+haline_read_schedules("${FOLDER}")
+get_cmake_property(names VARIABLES)
+list(FILTER names INCLUDE REGEX "^HALINE_SCHEDULE_")
+foreach(name IN LISTS names)
+  message("${name}: ${${name}}")
+endforeach()

@@ -1,0 +1,1 @@
+"""The tuner of haline's schedules (docs/tuning.md)."""
