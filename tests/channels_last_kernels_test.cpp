@@ -54,7 +54,7 @@ class ChannelsLastKernelsTest : public testing::Test {
   void SetUp() override {
     for (int i = 0; i < kKernelSetCount; i++) {
       const KernelSet *kernels;
-      if (ChooseBackend(kKernelSets[i].name, &kernels) != HALINE_OK) continue;
+      if (ChooseBackend(kKernelSets[i].name, -1, &kernels) != HALINE_OK) continue;
       if (kernels->elements[0].apply_last.function) sets_.push_back(kernels);
     }
   }

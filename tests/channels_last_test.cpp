@@ -13,7 +13,7 @@
 
 namespace haline::test {
 
-const int kLeastForms = 1500;
+const int kLeastCases = 1500;
 
 namespace {
 

@@ -23,7 +23,7 @@ extern "C" int32_t __wrap_kernel_stream(char *to, int32_t to_index, const char *
 
 namespace haline::test {
 
-const int kLeastForms = 588;
+const int kLeastCases = 588;
 
 namespace {
 
