@@ -8,7 +8,7 @@ int main(void) {
   float data[] = {1.f, 3.f, 2.f, 2.f}, result[4] = {9.f, 9.f, 9.f, 9.f};
   int64_t shape[] = {1, 2, 2};
   haline_options options = HALINE_OPTIONS_INIT;
-  haline_backend backend = {sizeof(haline_backend), NULL, NULL, 0, 0, NULL};
+  haline_backend backend = {sizeof(haline_backend), NULL, NULL, 0, 0, NULL, 0};
   haline_tensor x = {data, {HALINE_CPU, 0}, 3, {HALINE_FLOAT, 32, 1}, shape, NULL, 0}, y = x;
   y.data = result;
   options.eps = 0;
