@@ -1,7 +1,7 @@
 """haline on an NVIDIA GPU beside a device-to-device copy, PyTorch (eager and compiled), cuDNN and a Triton kernel.
 
-Run by scripts/bench-gpu.sh. Every result is held against float64 before it is timed; fractions are of the copy of the same
-bytes (for the backward pass, of what it reads and writes: two tensors and one) in the same run.
+Run by scripts/bench-gpu.sh. Every result is held against float64 before it is timed; fractions are of the copy of the
+same bytes (for the backward pass, of what it reads and writes: two tensors and one) in the same run.
 """
 
 import argparse
@@ -189,8 +189,9 @@ def measure(haline, regime, shape, device, budget):
     (exact_dx,) = torch.autograd.grad(exact_y, wide, dy[:1].double())
     exact_y = exact_y.detach()
 
+    run_haline = haline.forward(x, scale, shift, y, mean, rstd)
     forward = {
-        "haline": lambda run=haline.forward(x, scale, shift, y, mean, rstd): (run(), y)[1],
+        "haline": lambda: (run_haline(), y)[1],
         "eager": lambda: eager(x, scale, shift),
         "compiled": lambda: compiled(x, scale, shift),
         "cudnn": cudnn_forward(x, scale, shift),
@@ -202,8 +203,9 @@ def measure(haline, regime, shape, device, budget):
         out = f(*leaves)
         return lambda: torch.autograd.grad(out, leaves, dy, retain_graph=True)[0]
 
+    run_haline_backward = haline.backward(x, dy, scale, shift, mean, rstd, dx, dscale, dshift)
     backward = {
-        "haline": lambda run=haline.backward(x, dy, scale, shift, mean, rstd, dx, dscale, dshift): (run(), dx)[1],
+        "haline": lambda: (run_haline_backward(), dx)[1],
         "eager": graph(eager),
         "compiled": graph(compiled),
     }
@@ -236,7 +238,11 @@ def main():
     device = "cpu" if options.dry_run else "cuda"
     haline, records = Haline(options.library), []
     peers = ["haline", "eager", "compiled", "cudnn", "triton"]
-    print(f"{'shape':>20} {'pass':>9} {'copy':>9} " + " ".join(f"{p:>9}" for p in peers) + "  fractions of the copy; target")
+    print(
+        f"{'shape':>20} {'pass':>9} {'copy':>9} "
+        + " ".join(f"{p:>9}" for p in peers)
+        + "  fractions of the copy; target"
+    )
     for regime, shapes in SHAPES.items():
         for shape in shapes:
             if options.dry_run:

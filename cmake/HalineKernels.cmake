@@ -20,6 +20,9 @@ else()
   find_package(Halide 21 REQUIRED COMPONENTS Halide shared)
 endif()
 
+# Halide's functions append to it whenever CMake runs; what another run wrote, with other generators, would be in the way.
+file(REMOVE "${PROJECT_BINARY_DIR}/cmake/haline-halide_generatorsConfig.cmake")
+
 function(haline_add_generator name)
   add_halide_generator(haline_${name}_generator SOURCES ${name}_generator.cpp)
   # statistics.h is a header of the generators that were built on the host; nothing to do for imported ones.

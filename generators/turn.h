@@ -40,6 +40,7 @@ class Turn {
   void ScheduleIn(const Halide::LoopLevel &at, int vector, const std::function<Halide::Expr(int size)> &dense) {
     using namespace Halide;
     tile.compute_at(at).store_in(MemoryType::Stack).bound_extent(c_, vector);
+    tile.bound_storage(c_, vector).bound_storage(s_, kTiny).bound_storage(n_, 1);  // else it is from the heap
     const auto blocks = [&](Stage stage, int side) {
       stage.split(s_, so_, s_, side, TailStrategy::ShiftInwards).reorder(c_, s_, so_, n_).vectorize(c_).unroll(s_);
     };

@@ -93,6 +93,6 @@ TEST_P(StreamTest, PlanesThatAreSentElsewhere) {
 
 }  // namespace
 
-HALINE_ON_EVERY_BACKEND(StreamTest);
+HALINE_ON_EVERY_PROCESSOR(StreamTest);
 
 }  // namespace haline::test
