@@ -27,6 +27,13 @@ const int kLeastCases = 588;
 
 namespace {
 
+// Other processors write all results as they are (runtime/stream.h).
+#if defined(__x86_64__)
+constexpr bool kStreams = true;
+#else
+constexpr bool kStreams = false;
+#endif
+
 class StreamTest : public FormTest {
  protected:
   void SetUp() override { ASSERT_EQ(haline_set_num_threads(1), HALINE_OK); }
@@ -43,7 +50,7 @@ class StreamTest : public FormTest {
     form.x = x;
     EXPECT_EQ(Run(form).bytes(), plain) << what;
     const int64_t chunk = form.size() < 512 ? 64 : 128, chunks = form.size() / chunk;
-    EXPECT_GT(calls, 0) << what;
+    EXPECT_EQ(calls > 0, kStreams) << what;
     EXPECT_EQ(calls % chunks, 0) << what;
     EXPECT_LT(calls, chunks * form.planes()) << what;  // the last planes have none that follow
     Typed in_place = *x;
