@@ -1,9 +1,10 @@
 // y = act((x - h) * a + b + residual), with the numbers of a plane from coefficients_generator.cpp.
-#include "activation.h"
 #include "element.h"
 #include "estimates.h"
+#include "formula.h"
 #include "gpu.h"
 #include "layout.h"
+#include "statistics.h"
 
 namespace haline {
 using namespace Halide;
@@ -30,11 +31,7 @@ class Apply : public KernelGenerator<Apply> {
     const auto load = [&](Input<Buffer<void, 3>> &f) { return Load(f(s, c, n), element, get_target()); };
     rounded(c, n) =
         Tuple(cast(type, coefficients(c, 0, n)), cast(type, coefficients(c, 1, n)), cast(type, coefficients(c, 2, n)));
-    const auto coefficient = [&](int i) { return rounded(c, n)[i]; };
-    const Expr normal = (load(x) - coefficient(0)) * coefficient(1) + coefficient(2);
-    const Expr z = select(has_residual, normal + load(residual), normal);
-    const Expr result = select(form == 0, normal, form == 1, Activate(normal, cast(type, slope)),
-                               OneNan(Activate(z, cast(type, slope))));
+    const Expr result = Result(load(x), Values(rounded, {c, n}), has_residual, load(residual), cast(type, slope), form);
     Define(y, {s, c, n}, Store(result, element, get_target()), {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
   }
 

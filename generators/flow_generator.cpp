@@ -1,8 +1,8 @@
 // Moments of planes, as in moments_generator.cpp, while y of the planes before them is made, as in apply_generator.cpp,
 // and written past the caches: a chunk of one, a chunk of the other, so that memory is read and written at a time.
 // The planes before must be as many and as large; their elements past the last whole chunk are left out.
-#include "activation.h"
 #include "element.h"
+#include "formula.h"
 #include "statistics.h"
 #include "stream.h"
 
@@ -33,16 +33,14 @@ class Flow : public Generator<Flow> {
     };
     const Expr s = q * chunk + i;
     const auto coefficient = [&](int i) { return cast(type, coefficients(c, i, n)); };
-    const Expr normal = (load(before, s) - coefficient(0)) * coefficient(1) + coefficient(2);
-    const Expr z = select(has_residual, normal + load(residual, s), normal);
-    tile(i, q, c, n) = Store(select(form == 0, normal, form == 1, Activate(normal, cast(type, slope)),
-                                    OneNan(Activate(z, cast(type, slope)))),
+    tile(i, q, c, n) = Store(Result(load(before, s), {coefficient(0), coefficient(1), coefficient(2)}, has_residual,
+                                    load(residual, s), cast(type, slope), form),
                              element, get_target());
     done(q, c, n) = Stream(y(q * chunk, c, n), tile(0, q, c, n), x(q * chunk, c, n), chunk, ahead);
 
     const auto terms = [=, this](const Expr &s) {
       const Expr d = load(x, s) - cast(type, pivot(c, n));
-      return Exprs{d, d * d};
+      return MomentTerms(d);
     };
     block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n,
                                              [this](const Expr &q) { return done(q, c, n); });
@@ -56,12 +54,7 @@ class Flow : public Generator<Flow> {
     sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
-    done.compute_at(block_sums->EachChunk());
-    tile.compute_at(block_sums->EachChunk())
-        .bound(i, 0, chunk)
-        .vectorize(i, vector)
-        .unroll(i)
-        .store_in(MemoryType::Stack);
+    ScheduleStream(done, tile, block_sums->EachChunk(), chunk, vector);
     tile.specialize(form == 0);
     tile.specialize(form == 1);
   }

@@ -6,8 +6,8 @@
 #ifndef HALINE_GENERATORS_GRADIENT_H_
 #define HALINE_GENERATORS_GRADIENT_H_
 
-#include "activation.h"
 #include "element.h"
+#include "formula.h"
 #include "gpu.h"
 #include "layout.h"
 #include "statistics.h"
@@ -52,8 +52,8 @@ class GradientGenerator : public KernelGenerator<T> {
   // z has the bits that the forward pass gave it.
   Halide::Expr G(const Halide::Expr &s) {
     const Halide::Type type = MathType(element);
-    const Halide::Expr normal = (Element_(x, s) - rounded(c, n)[0]) * rounded(c, n)[1] + rounded(c, n)[2];
-    const Halide::Expr z = select(has_residual, normal + Element_(residual, s), normal);
+    const Halide::Expr normal = Normal(Element_(x, s), Values(rounded, {c, n}));
+    const Halide::Expr z = WithResidual(normal, has_residual, Element_(residual, s));
     const Halide::Expr gradient = Element_(dy, s);
     return select(form == 0, gradient, ActivateGradient(z, Halide::cast(type, slope), gradient));
   }

@@ -19,7 +19,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
     const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
     numbers(c, n) = Tuple(coefficient(0), coefficient(1), coefficient(2));
     const Expr g = G(s);
-    const Expr full = (g * numbers(c, n)[0] + D(s) * numbers(c, n)[1]) + numbers(c, n)[2];
+    const Expr full = GradientResult(g, D(s), Values(numbers, {c, n}));
     const Expr result = Store(select(form == 2, OneNan(g), full), element, get_target());
     Define(dx, {s, c, n}, result, {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
   }

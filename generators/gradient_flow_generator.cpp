@@ -3,6 +3,7 @@
 // read and written at a time. Without an activation. The planes before must be as many and as large; their elements
 // past the last whole chunk are left out.
 #include "element.h"
+#include "formula.h"
 #include "statistics.h"
 #include "stream.h"
 
@@ -34,14 +35,14 @@ class GradientFlow : public Generator<GradientFlow> {
     };
     const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
     const Expr s = q * chunk + i, d_before = centred(x_before, mean_before, s);
-    const Expr full = (load(dy_before, s) * coefficient(0) + d_before * coefficient(1)) + coefficient(2);
+    const Expr full = GradientResult(load(dy_before, s), d_before, {coefficient(0), coefficient(1), coefficient(2)});
     tile(i, q, c, n) = Store(full, element, get_target());
     done(q, c, n) = Stream(dx(q * chunk, c, n), tile(0, q, c, n), x(q * chunk, c, n), chunk, x_ahead) +
                     Fetch(dy(q * chunk, c, n), chunk, dy_ahead);
 
     const auto terms = [=, this](const Expr &s) {
       const Expr g = load(dy, s), d = centred(x, mean, s);
-      return Exprs{g, g * d, d};
+      return GradientTerms(g, d);
     };
     block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n,
                                              [this](const Expr &q) { return done(q, c, n); });
@@ -55,12 +56,7 @@ class GradientFlow : public Generator<GradientFlow> {
     sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
-    done.compute_at(block_sums->EachChunk());
-    tile.compute_at(block_sums->EachChunk())
-        .bound(i, 0, chunk)
-        .vectorize(i, vector)
-        .unroll(i)
-        .store_in(MemoryType::Stack);
+    ScheduleStream(done, tile, block_sums->EachChunk(), chunk, vector);
   }
 
  private:

@@ -17,7 +17,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
     Round();
     const auto terms = [this](const Expr &s) {
       const Expr g = G(s), d = D(s);
-      return Exprs{g, g * d, d};
+      return GradientTerms(g, d);
     };
     block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n);
     sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));

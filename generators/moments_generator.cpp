@@ -2,6 +2,7 @@
 // The order of every sum is explained in statistics.h. Takes planes of at least `chunk` elements.
 #include "element.h"
 #include "estimates.h"
+#include "formula.h"
 #include "gpu.h"
 #include "layout.h"
 #include "statistics.h"
@@ -24,7 +25,7 @@ class Moments : public KernelGenerator<Moments> {
     center(c, n) = cast(MathType(element), pivot(c, n));
     const auto terms = [this](const Expr &s) {
       const Expr d = Load(x(s, c, n), element, get_target()) - center(c, n);
-      return Exprs{d, d * d};
+      return MomentTerms(d);
     };
     block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n);
     sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));

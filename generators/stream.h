@@ -43,6 +43,13 @@ class Addresses : public Halide::Internal::IRMutator {
   }
 };
 
+// `done` and the `tile` (its first argument the element) of `count` elements that it stores, at each turn of a loop.
+inline void ScheduleStream(Halide::Func done, Halide::Func tile, const Halide::LoopLevel &at, int count, int vector) {
+  const Halide::Var i = tile.args()[0];
+  done.compute_at(at);
+  tile.compute_at(at).bound(i, 0, count).vectorize(i, vector).unroll(i).store_in(Halide::MemoryType::Stack);
+}
+
 }  // namespace haline
 
 #endif  // HALINE_GENERATORS_STREAM_H_

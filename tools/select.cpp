@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 
@@ -88,8 +88,7 @@ std::string Text(const Settings &settings) {
 class Trial {
  public:
   Trial() {
-    std::string path = "/tmp/haline-select-XXXXXX";
-    if (const char *folder = std::getenv("TMPDIR")) path = std::string(folder) + "/haline-select-XXXXXX";
+    std::string path = (std::filesystem::temp_directory_path() / "haline-select-XXXXXX").string();
     file_ = mkstemp(path.data());
     if (file_ < 0) throw Failure(path + ": a temporary file that can't be made found, one that can be made wanted");
     path_ = path;
