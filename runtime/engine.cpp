@@ -1,51 +1,6 @@
 #include "engine.h"
 
-#include <cstring>
-#include <limits>
-
 namespace haline {
-
-void Outcome::Keep(haline_status status) {
-  if (status == HALINE_OK || failed_.exchange(true)) return;
-  status_ = status;
-  std::strncpy(message_, ErrorMessage(), sizeof(message_) - 1);
-  message_[sizeof(message_) - 1] = '\0';
-}
-
-bool Window::Direct(const Array &array, const Part &part) {
-  if (!array.data || !array.contiguous()) return false;  // null is no place to write, even for planes of one element
-  // Halide's strides, and the distances that they add up to, are 32 bits wide.
-  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-  const int64_t channels = (part.channels - 1) * array.c_stride, batch = (part.batch - 1) * array.n_stride;
-  return (part.channels == 1 || array.c_stride >= 0) && (part.batch == 1 || array.n_stride >= 0) && channels <= kMost &&
-         batch <= kMost && part.size + channels + batch <= kMost;
-}
-
-Window::Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Outcome *outcome)
-    : array_(array), part_(part), first_(first), count_(count) {
-  const int64_t size = Size(array.element);
-  if (Direct(array, part)) {
-    row_ = array.c_stride;
-    sample_ = array.n_stride;
-    data_ = array.plane(part.n, part.c) + first * size;
-    return;
-  }
-  row_ = count;
-  sample_ = part.channels * count;
-  copy_.reset(static_cast<char *>(std::malloc(part.planes() * count * size)));
-  if (!(data_ = copy_.get())) {
-    outcome->Keep(Fail(HALINE_OUT_OF_MEMORY,
-                       "out of memory: %lld bytes wanted to copy planes whose strides the "
-                       "kernels don't take",
-                       static_cast<long long>(part.planes() * count * size)));
-  } else if (use == kRead) {
-    Pack(array, part, first, count, data_, row_);
-  }
-}
-
-void Window::Flush() const {
-  if (copy_) Unpack(array_, part_, first_, count_, data_, row_);
-}
 
 View Engine::Dense::Make(const PerPlane &values, double otherwise, Element math, const Part &part, double *copy) {
   const int64_t channels = part.channels;
@@ -66,26 +21,6 @@ View Engine::Dense::Make(const PerPlane &values, double otherwise, Element math,
 
 Engine::Dense::Dense(const PerPlane &values, double otherwise, Element math, const Part &part)
     : view_(Make(values, otherwise, math, part, copy_)) {}
-
-Tiles::Tiles(const Part &part, const Array &to, int64_t first, int64_t count)
-    : part_(part), first_(first), count_(count), most_(kTileBytes / Size(to.element)), skew_(0) {
-  channels_ = std::clamp<int64_t>(most_ / count, 1, part.channels);
-  groups_ = (part.channels + channels_ - 1) / channels_;
-  if (count > most_) {
-    const auto address = reinterpret_cast<uintptr_t>(to.plane(part.n, part.c)) + first * Size(to.element);
-    skew_ = static_cast<int64_t>(address % kLine) / Size(to.element);
-  }
-  pieces_ = (count + skew_ + most_ - 1) / most_;
-}
-
-Tiles::Tile Tiles::At(int64_t index) const {
-  const int64_t piece = pieces_ - 1 - index % pieces_, plane = index / pieces_;
-  const int64_t c = plane % groups_ * channels_;
-  const int64_t begin = std::max<int64_t>(0, piece * most_ - skew_);
-  return {{part_.n + plane / groups_, 1, part_.c + c, std::min(channels_, part_.channels - c), part_.size},
-          first_ + begin,
-          std::min(count_, (piece + 1) * most_ - skew_) - begin};
-}
 
 // From the first plane's element `first` to the last plane's before `last`.
 static Ahead Span(const Array &array, const Part &part, int64_t first, int64_t last) {

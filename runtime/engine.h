@@ -1,72 +1,20 @@
-// What the forward and the backward pass share: running a plan's tasks, handing memory to kernels, bringing back the
-// first failure.
+// What the forward and the backward pass share: running a plan's tasks, and what their kernels are called with.
 #ifndef HALINE_RUNTIME_ENGINE_H_
 #define HALINE_RUNTIME_ENGINE_H_
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <memory>
 #include <utility>
 
-#include "error.h"
 #include "kernels.h"
 #include "plan.h"
 #include "problem.h"
 #include "stream.h"
 #include "threads.h"
+#include "tiles.h"
 #include "view.h"
+#include "window.h"
 
 namespace haline {
-
-// The first failure of all tasks, brought back to the caller's thread.
-class Outcome {
- public:
-  bool failed() const { return failed_.load(std::memory_order_relaxed); }
-  void Keep(haline_status status);  // whose message is in the calling thread
-  haline_status Tell() const { return failed() ? Fail(status_, "%s", message_) : HALINE_OK; }
-
- private:
-  std::atomic<bool> failed_{false};
-  haline_status status_ = HALINE_OK;
-  char message_[1024];  // of a failure
-};
-
-struct Free {
-  void operator()(void *p) const { std::free(p); }
-};
-template <typename T>
-using Memory = std::unique_ptr<T[], Free>;
-
-// Elements [first, first + count) of the planes of a part, as the kernels take them: where they are, if their strides
-// allow, or else in a copy.
-class Window {
- public:
-  enum Use { kRead, kWrite };
-
-  Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Outcome *outcome);
-
-  View Elements() const { return Make(data_, first_, count_); }
-  // As if the whole planes were there.
-  View Planes() const { return Make(data_ - first_ * Size(array_.element), 0, part_.size); }
-  // Call after writing.
-  void Flush() const;
-
-  // Whether kernels can take the array as it is.
-  static bool Direct(const Array &array, const Part &part);
-
- private:
-  View Make(const char *data, int64_t min, int64_t extent) const {
-    return View(data, array_.element, {{extent, 1, min}, {part_.channels, row_}, {part_.batch, sample_}});
-  }
-
-  const Array array_;
-  const Part part_;
-  const int64_t first_, count_;
-  int64_t row_, sample_;  // strides of a plane and of a sample
-  char *data_ = nullptr;
-  Memory<char> copy_;
-};
 
 // Up to three arrays that a kernel reads.
 class Inputs {
@@ -79,31 +27,6 @@ class Inputs {
  private:
   const Array *arrays_[3];
   int count_ = 0;
-};
-
-// Elements [first, first + count) of the planes of a part, cut into tiles of some bytes. A plane's end comes first, as
-// it is what was read last.
-class Tiles {
- public:
-  struct Tile {
-    Part part;
-    int64_t first, count;
-  };
-
-  // As cut for results in `to`: its lines are not divided.
-  Tiles(const Part &part, const Array &to, int64_t first, int64_t count);
-
-  int64_t count() const { return part_.batch * groups_ * pieces_; }
-  Tile At(int64_t index) const;
-
- private:
-  const Part part_;
-  const int64_t first_, count_;
-  int64_t most_;      // elements of a tile
-  int64_t skew_;      // that the first tile is shorter, to end with a line
-  int64_t channels_;  // of a tile
-  int64_t groups_;    // of channels
-  int64_t pieces_;    // of a plane
 };
 
 class alignas(64) Engine {
