@@ -9,6 +9,9 @@
 #
 # SPDX-License-Identifier: MIT
 here=$PWD
+for word in "$@"; do
+  [[ $word != -h && $word != --help ]] || PYTHONPATH=$(dirname "$0")/../tools PYTHONDONTWRITEBYTECODE=1 exec python3 -m tune --help
+done
 source "$(dirname "$0")/setup.sh" test
 haline_tune_packages
 

@@ -10,14 +10,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .compare import compare
 from .kernels import Build
 from .measure import Meter, Workload
 from .schedules import machine, write
-from .search import Progress
-from .session import Clock, Tuner
 from .variants import Variants
+
+if TYPE_CHECKING:
+    from .search import Progress
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ELEMENTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "float64": "f64"}
@@ -107,6 +109,8 @@ def main(words: list[str]) -> int:
     if state.exists() and not a.resume:
         shutil.rmtree(state)
     state.mkdir(parents=True, exist_ok=True)
+    from .session import Clock, Tuner  # here, so that --help needs no search library
+
     tuner = Tuner(build, variants, meter, state / "journal.log", Clock(a.budget), _show)
     try:
         found = tuner.run(kernels, shapes)
