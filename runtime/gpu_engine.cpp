@@ -77,7 +77,18 @@ GpuView::GpuView(GpuApi *api, Address address, halide_type_t type, std::initiali
     const int64_t stride = dim.extent > 1 ? dim.stride : i == 0 ? 1 : 0;
     dims_[i++] = {static_cast<int32_t>(dim.min), static_cast<int32_t>(dim.extent), static_cast<int32_t>(stride), 0};
   }
-  if (!outcome->failed()) outcome->Keep(FromHalide(api->Wrap(&buffer_, address), "argument"));
+  if (outcome->failed()) return;
+  // (That the tensors themselves start at such a place was checked: this is a part of one that is indexed part by
+  // part.)
+  if (api->OffsetOf(address) % api->Alignment() != 0) {
+    outcome->Keep(
+        Fail(HALINE_UNSUPPORTED,
+             "a tensor of more than 2^31 elements found whose planes begin where this device's parts of memory "
+             "objects can't, at every %lld bytes",
+             static_cast<long long>(api->Alignment())));
+    return;
+  }
+  outcome->Keep(FromHalide(api->Wrap(&buffer_, address), "argument"));
 }
 
 void GpuEngine::SetUp() {
@@ -92,9 +103,7 @@ void GpuEngine::SetUp() {
 }
 
 GpuEngine::Placed GpuEngine::Place(const Array &array, const Part &part) const {
-  int64_t reach = (problem_.channels - 1) * array.c_stride + (problem_.batch - 1) * array.n_stride + 1;
-  for (int i = 0; i < array.loop_count; i++) reach += (array.loops[i].extent - 1) * array.loops[i].stride;
-  if (reach <= kMostElements) {
+  if (Indexable(array, {problem_.channels, problem_.batch})) {
     return {AddressOf(array.data), {problem_.channels, array.c_stride}, {problem_.batch, array.n_stride}};
   }
   return {AddressOf(array.plane(part.n, part.c)),
@@ -135,7 +144,7 @@ GpuView GpuEngine::LoopsOfCopy(const Array &array, const Part &part, Address cop
 
 GpuEngine::Operand::Operand(GpuEngine *engine, const Array &array, const Part &part)
     : engine_(engine), array_(engine->problem_.Valid(array, part.n)), part_(part) {
-  if (array_.loop_count == 1) {
+  if (Direct(array)) {
     const Placed at = engine->Place(array_, part);
     view_.emplace(engine->api_, at.address, HalideType(array.element),
                   std::initializer_list<GpuView::Dim>{{part.size, array_.loops[0].stride}, at.c, at.n},
@@ -167,13 +176,21 @@ void GpuEngine::FillRows(const Array &array, const Part &part) {
        0, tensor);
 }
 
-GpuView GpuEngine::PerPlaneView(const PerPlane &values) {
+GpuView GpuEngine::PerPlaneView(const PerPlane &values, const Part &part) {
   // By channel, there is a row of them without samples too.
   const int64_t batch = values.n_stride == 0 ? std::max<int64_t>(1, problem_.batch) : problem_.batch;
+  const halide_type_t type = HalideType(values.element);
+  if (Indexable(values, {problem_.channels, batch})) {
+    return {api_,
+            AddressOf(values.data),
+            type,
+            {{problem_.channels, values.c_stride}, {batch, values.n_stride}},
+            &outcome_};
+  }
   return {api_,
-          AddressOf(values.data),
-          HalideType(values.element),
-          {{problem_.channels, values.c_stride}, {batch, values.n_stride}},
+          AddressOf(values.at(part.n, part.c)),
+          type,
+          {{part.channels, values.c_stride, part.c}, {part.batch, values.n_stride, part.n}},
           &outcome_};
 }
 
@@ -188,14 +205,14 @@ GpuEngine::Numbers GpuEngine::ToDouble(const PerPlane &values, const Part &part,
 }
 
 void GpuEngine::Convert(const PerPlane &from, const Part &part, int form, const Numbers &to) {
-  GpuView in = PerPlaneView(from), out = NumbersView(to, part);
+  GpuView in = PerPlaneView(from, part), out = NumbersView(to, part);
   Call("to_double", KernelsOf(from.element).to_double, in, 1.0, form, part.c, part.channels, part.n, part.batch, 0,
        out);
 }
 
 void GpuEngine::Record(const PerPlane &to, const Part &part, const Numbers &from, double factor, int form) {
   if (!to) return;
-  GpuView in = NumbersView(from, part), out = PerPlaneView(to);
+  GpuView in = NumbersView(from, part), out = PerPlaneView(to, part);
   Call("from_double", KernelsOf(to.element).from_double, in, factor, form, part.c, part.channels, part.n, part.batch, 0,
        out);
 }
@@ -224,7 +241,7 @@ void GpuEngine::Moments(const Part &part, Address pivots, Address sums) {
   {
     // The samples, where the planes are.
     const Array direct = problem_.Valid(problem_.x, part.n);
-    const bool copied = direct.loop_count > 1;
+    const bool copied = !Direct(problem_.x);
     const int64_t stride = copied ? 1 : direct.loops[0].stride;
     const Placed at =
         copied ? Placed{x.copy(), {part.channels, part.size, part.c}, {part.batch, part.channels * part.size, part.n}}
