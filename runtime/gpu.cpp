@@ -39,6 +39,10 @@ haline_status CheckForGpu(const Problem &p, GpuApi *api) {
     const haline_status status = CheckPlace(name, array->data, api);
     if (status != HALINE_OK) return status;
   }
+  if (p.size() > kMostIndex) {
+    return Fail(HALINE_UNSUPPORTED, "x: planes of %lld elements found, at most %lld wanted on a device",
+                static_cast<long long>(p.size()), static_cast<long long>(kMostIndex));
+  }
   // These are added up over the samples in one launch.
   const auto by_channel = [](const PerPlane &values) { return values && values.n_stride == 0; };
   if (p.planes() > kMostIndex &&

@@ -6,7 +6,7 @@
 namespace haline {
 namespace {
 
-constexpr int64_t kRow = 1 << 20;  // bytes: extents are 32 bits wide
+constexpr int64_t kRow = 1024;  // bytes, of which columns of numbers are multiples
 
 halide_type_t BitsType(Element e) { return halide_type_t(halide_type_uint, static_cast<uint8_t>(8 * Size(e))); }
 
@@ -16,18 +16,20 @@ Address AddressOf(const char *data) { return reinterpret_cast<Address>(data); }
 
 GpuMemory::GpuMemory(GpuApi *api, int64_t bytes, const char *what, GpuOutcome *outcome) {
   if (outcome->failed()) return;
-  // Extents are 32 bits wide: units are as large as they can be.
+  // Extents are 32 bits wide: units, and where they can be rows of them, are large.
   int64_t unit = 8;
   while (bytes % unit != 0) unit /= 2;
-  const int64_t extent = std::max<int64_t>(bytes / unit, 1);
-  dim_ = {0, static_cast<int32_t>(extent), 1, 0};
+  const int64_t row = bytes % kRow == 0 ? kRow / unit : 1, rows = std::max<int64_t>(bytes / (unit * row), 1);
+  dims_[0] = {0, static_cast<int32_t>(row), 1, 0};
+  dims_[1] = {0, static_cast<int32_t>(rows), static_cast<int32_t>(row), 0};
   buffer_.type = halide_type_t(halide_type_uint, static_cast<uint8_t>(8 * unit));
-  buffer_.dimensions = 1;
-  buffer_.dim = &dim_;
-  if (extent > std::numeric_limits<int32_t>::max() || halide_device_malloc(nullptr, &buffer_, api->interface()) != 0) {
+  buffer_.dimensions = 2;
+  buffer_.dim = dims_;
+  const bool countable = rows <= std::numeric_limits<int32_t>::max();
+  if (!countable || halide_device_malloc(nullptr, &buffer_, api->interface()) != 0) {
     buffer_.device = 0;
-    outcome->Keep(Fail(HALINE_OUT_OF_MEMORY, "out of device memory: %lld bytes of %s wanted",
-                       static_cast<long long>(bytes), what));
+    outcome->Keep(Fail(HALINE_OUT_OF_MEMORY, "out of device memory: %lld bytes of %s wanted%s%s",
+                       static_cast<long long>(bytes), what, countable ? ": " : "", countable ? HalideMessage() : ""));
     return;
   }
   api_ = api;
@@ -40,9 +42,9 @@ GpuMemory &GpuMemory::operator=(GpuMemory &&other) noexcept {
   Free();
   api_ = std::exchange(other.api_, nullptr);
   address_ = std::exchange(other.address_, 0);
-  dim_ = other.dim_;
+  std::copy(other.dims_, other.dims_ + 2, dims_);
   buffer_ = other.buffer_;
-  buffer_.dim = &dim_;
+  buffer_.dim = dims_;
   return *this;
 }
 

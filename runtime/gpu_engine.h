@@ -45,7 +45,7 @@ class GpuMemory {
 
   GpuApi *api_ = nullptr;
   Address address_ = 0;
-  halide_dimension_t dim_ = {};
+  halide_dimension_t dims_[2] = {};
   halide_buffer_t buffer_ = {};
 };
 

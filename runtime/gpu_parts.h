@@ -9,9 +9,9 @@
 
 namespace haline {
 
-constexpr int64_t kMostIndex = (int64_t{1} << 31) - 1;
-constexpr int64_t kMostGpuBlocks = 65535;             // of a launch, in y and z: channels, samples
-constexpr int64_t kMostGpuPlanes = int64_t{1} << 24;  // of a part: some columns of doubles are kept of them
+constexpr int64_t kMostIndex = (int64_t{1} << 31) - 1024;  // kernels round up to whole tiles
+constexpr int64_t kMostGpuBlocks = 65535;                  // of a launch, in y and z: channels, samples
+constexpr int64_t kMostGpuPlanes = int64_t{1} << 24;       // of a part: some columns of doubles are kept of them
 
 // Planes of a part: so many channels of so many samples.
 struct PartExtents {
