@@ -5,7 +5,9 @@
 #include <memory>
 #include <utility>
 
+#include "backend.h"
 #include "gpu_engine.h"
+#include "tensor.h"
 
 namespace haline {
 namespace {
@@ -223,28 +225,75 @@ class Sender {
 
 }  // namespace
 
-haline_status ChooseGpu(const haline_tensor &x, Problem *problem) {
-  const char *backend = GpuBackendOf(x.device.type);
+haline_status ChooseGpu(const char *name, const haline_tensor &t, Problem *problem) {
+  const char *backend = GpuBackendOf(t.device.type);
   if (!backend) {
-    return Fail(HALINE_UNSUPPORTED, "x: device type %d found, 1 (CPU)%s wanted", x.device.type, kGpuDeviceTypes);
+    return Fail(HALINE_UNSUPPORTED, "%s: device type %d found, 1 (CPU)%s wanted", name, t.device.type, kGpuDeviceTypes);
   }
   if (problem->backend && std::strcmp(problem->backend, backend) != 0) {
-    return Fail(HALINE_INVALID_ARGUMENT, "backend: \"%s\" found, null or \"%s\" (where x is) wanted", problem->backend,
-                backend);
+    return Fail(HALINE_INVALID_ARGUMENT, "backend: \"%s\" found, null or \"%s\" (where %s is) wanted", problem->backend,
+                backend, name);
   }
-  FindGpuApi(backend)->Leave();  // the addresses of a call that was refused
+  FindGpuApi(backend)->ForgetAll();
   problem->backend = backend;
-  problem->device = x.device;
+  problem->device = t.device;
   return HALINE_OK;
+}
+
+haline_status FetchLengths(const haline_tensor &lengths, Problem *problem) {
+  GpuApi *const api = FindGpuApi(problem->backend);
+  const int64_t stride = Stride(lengths, 0), bits = lengths.dtype.bits, count = (problem->batch - 1) * stride + 1;
+  if (stride < 0 || count > kMostIndex) {
+    return Fail(HALINE_UNSUPPORTED, "lengths: a stride of %lld found, 0 and up and not too large wanted",
+                static_cast<long long>(stride));
+  }
+  problem->fetched_lengths.reset(std::malloc(static_cast<size_t>(count * bits / 8)), std::free);
+  if (!problem->fetched_lengths)
+    return Fail(HALINE_OUT_OF_MEMORY, "out of memory for %lld lengths", static_cast<long long>(problem->batch));
+  haline_status status = api->Enter("lengths", problem->device, problem->queue, false);
+  if (status == HALINE_OK) status = CheckPlace("lengths", Data(lengths), api);
+  if (status == HALINE_OK) {
+    halide_dimension_t dim = {0, static_cast<int32_t>(count), 1, 0};
+    halide_buffer_t buffer = {};
+    buffer.type = halide_type_t(halide_type_int, static_cast<uint8_t>(bits));
+    buffer.dimensions = 1;
+    buffer.dim = &dim;
+    buffer.host = static_cast<uint8_t *>(problem->fetched_lengths.get());
+    int code = api->Wrap(&buffer, reinterpret_cast<Address>(Data(lengths)));
+    buffer.set_device_dirty();
+    if (code == 0) code = halide_copy_to_host(nullptr, &buffer);
+    if (code == 0) code = halide_device_sync(nullptr, &buffer);
+    api->Unwrap(&buffer);
+    status = FromHalide(code, "copy of the lengths");
+  }
+  api->Leave();
+  problem->lengths = static_cast<const char *>(problem->fetched_lengths.get());
+  return status;
 }
 
 haline_status RunOnGpu(const Problem &problem, GpuPass pass, const GpuKernels &kernels) {
   GpuApi *const api = FindGpuApi(kernels.name);
   const bool own = problem.device.type == HALINE_CPU;
-  haline_status status = api->Enter(problem.device, problem.queue, own);
+  haline_status status = api->Enter("x", problem.device, problem.queue, own);
   if (status == HALINE_OK) {
     status = own ? Sender(problem, api).Run(pass, kernels) : RunPass(problem, pass, api, kernels);
   }
+  api->Leave();
+  return status;
+}
+
+haline_status MergeTilesThere(const Problem &problem, const Tile *tiles, int32_t count) {
+  const KernelSet *kernels = nullptr;
+  haline_status status = ChooseBackend(problem.backend, -1, &kernels);
+  if (status != HALINE_OK) return status;
+  GpuApi *const api = FindGpuApi(problem.backend);
+  status = api->Enter("mean", problem.device, problem.queue, false);
+  if (status == HALINE_OK) status = CheckForGpu(problem, api);
+  for (int32_t i = 0; i < count && status == HALINE_OK; i++) {
+    status = CheckPlace("means", Data(*tiles[i].mean), api);
+    if (status == HALINE_OK) status = CheckPlace("m2s", Data(*tiles[i].m2), api);
+  }
+  if (status == HALINE_OK) status = MergeOnGpu(problem, tiles, count, api, *kernels->gpu);
   api->Leave();
   return status;
 }
