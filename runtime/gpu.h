@@ -2,6 +2,7 @@
 #ifndef HALINE_RUNTIME_GPU_H_
 #define HALINE_RUNTIME_GPU_H_
 
+#include "gpu_api.h"
 #include "gpu_kernels.h"
 #include "merge.h"
 #include "problem.h"
@@ -18,6 +19,10 @@ haline_status FetchLengths(const haline_tensor &lengths, Problem *problem);
 
 // The moments of tiles on the problem's device together, into its mean and m2; its planes are channels.
 haline_status MergeTilesThere(const Problem &problem, const Tile *tiles, int32_t count);
+
+// A pass, of tensors on the device; or with copies there of the host's. Between Enter and Leave.
+haline_status RunPass(const Problem &problem, GpuPass pass, GpuApi *api, const GpuKernels &kernels);
+haline_status SendAndRun(const Problem &problem, GpuPass pass, GpuApi *api, const GpuKernels &kernels);
 
 haline_status RunOnGpu(const Problem &problem, GpuPass pass, const GpuKernels &kernels);
 
