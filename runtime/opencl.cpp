@@ -1,7 +1,6 @@
 // OpenCL: the caller's queue (with the context and device that it belongs to), or one of haline's own on the first GPU
 // or, where there is none, the first device of any kind. Both need double precision.
 #include <HalideRuntimeOpenCL.h>
-#include <dlfcn.h>
 
 #include <cstdio>
 #include <cstring>
@@ -9,6 +8,7 @@
 
 #include "error.h"
 #include "gpu_api.h"
+#include "gpu_driver.h"
 
 namespace haline {
 namespace {
@@ -27,28 +27,22 @@ struct Library {
   int32_t (*clGetCommandQueueInfo)(Handle, uint32_t, size_t, void *, size_t *);
   int32_t (*clRetainContext)(Handle);
 
+  GpuDriver driver{"libOpenCL.so.1", "libOpenCL.so"};
   Handle device = nullptr;  // haline's own choice
   char why_not[128] = "";
 
   Library() { std::snprintf(why_not, sizeof(why_not), "%s", Load()); }
 
   const char *Load() {
-    void *library = dlopen("libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library) library = dlopen("libOpenCL.so", RTLD_NOW | RTLD_LOCAL);
-    bool all = library != nullptr;
-    const auto load = [&](auto *function, const char *name) {
-      void *symbol = library ? dlsym(library, name) : nullptr;
-      all = all && symbol;
-      std::memcpy(function, &symbol, sizeof(symbol));
-    };
-    load(&clGetPlatformIDs, "clGetPlatformIDs");
-    load(&clGetDeviceIDs, "clGetDeviceIDs");
-    load(&clGetDeviceInfo, "clGetDeviceInfo");
-    load(&clCreateContext, "clCreateContext");
-    load(&clCreateCommandQueue, "clCreateCommandQueue");
-    load(&clGetCommandQueueInfo, "clGetCommandQueueInfo");
-    load(&clRetainContext, "clRetainContext");
-    if (!all) return "needs an OpenCL driver: no libOpenCL.so.1 was found";
+    driver.Load(&clGetPlatformIDs, "clGetPlatformIDs");
+    driver.Load(&clGetDeviceIDs, "clGetDeviceIDs");
+    driver.Load(&clGetDeviceInfo, "clGetDeviceInfo");
+    driver.Load(&clCreateContext, "clCreateContext");
+    driver.Load(&clCreateCommandQueue, "clCreateCommandQueue");
+    driver.Load(&clGetCommandQueueInfo, "clGetCommandQueueInfo");
+    driver.Load(&clRetainContext, "clRetainContext");
+    if (!driver.found()) return "needs an OpenCL driver: no libOpenCL.so.1 was found";
+    if (!driver.complete()) return "needs a newer OpenCL driver than this libOpenCL.so.1";
     Handle platforms[16];
     uint32_t count = 0;
     if (clGetPlatformIDs(16, platforms, &count) != 0 || count == 0) return "needs an OpenCL driver";
@@ -225,3 +219,6 @@ extern "C" int halide_acquire_cl_context(void *, void **context, void **queue, b
   return 0;
 }
 extern "C" int halide_release_cl_context(void *) { return 0; }
+
+// The one library, whatever its name.
+extern "C" void *halide_opencl_get_symbol(void *, const char *name) { return haline::library().driver.Symbol(name); }
