@@ -214,7 +214,7 @@ class BackwardEngine : public Engine {
     View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
     Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
          x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient,
-         dx.Elements(), Lead(problem_.dx, part), kNear / 2, kNear / 2, out);
+         dx.Elements(), Lead(problem_.dx, part), kNearOfTwo, kNearOfTwo, out);
     before->done = before->tiles;
     return true;
   }

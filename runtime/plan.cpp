@@ -44,7 +44,7 @@ bool Streams(const Problem &problem, const Tuning &tuning) {
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
     if (!Suits(problem, *result)) return false;
   }
-  return arrays * problem.planes() * problem.size() * Size(problem.element) >
+  return arrays * problem.planes() * problem.size() * Size(problem.element) >=
          (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
 }
 
