@@ -2,6 +2,8 @@
 //
 //   pivot = x0 + mean(x - x0) over r runs of 16 elements spread over the plane, r = min(S / 16, 32)
 //
+// Exactly the constant of a constant plane; unharmed by an offset. For planes of at least 64 elements.
+//
 // SPDX-License-Identifier: MIT
 #ifndef HALINE_GENERATORS_PIVOT_H_
 #define HALINE_GENERATORS_PIVOT_H_

@@ -1,11 +1,8 @@
-// A number near the mean of each plane, about which moments_generator.cpp sums (pivot.h). Exactly the constant of a
-// constant plane; unharmed by an offset. Takes planes of at least 64 elements.
-#include "element.h"
+// The pivot of each plane, about which moments_generator.cpp sums: see pivot.h.
 #include "estimates.h"
 #include "gpu.h"
 #include "layout.h"
 #include "pivot.h"
-#include "statistics.h"
 
 namespace haline {
 using namespace Halide;

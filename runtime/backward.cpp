@@ -1,5 +1,4 @@
 // The backward pass: sums of the gradient, their coefficients, dx, part by part; then the gradients of scale and shift.
-#include <optional>
 
 #include "engine.h"
 #include "tiny.h"
@@ -270,8 +269,8 @@ class BackwardEngine : public Engine {
     double sums[2 * kSlots];
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_),
         dy(problem_.Valid(problem_.dy, part.n), tiny, Window::kRead, &outcome_);
-    std::optional<TinyArray> r;
-    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const TinyArray r(problem_.Valid(problem_.residual, part.n), tiny, has_residual() ? Window::kRead : Window::kNone,
+                      &outcome_);
     const Element math = MathElement(problem_.element);
     const TinyValues scale(problem_.scale, 1, math, tiny, &outcome_), shift(problem_.shift, 0, math, tiny, &outcome_),
         mean(problem_.mean, 0, Element::kF64, tiny, &outcome_), rstd(problem_.rstd, 0, Element::kF64, tiny, &outcome_);
@@ -282,7 +281,7 @@ class BackwardEngine : public Engine {
       for (const bool rest : {false, true}) {
         if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
         Call("wide_gradient", kernels_.wide_gradient_across, x.Elements(rest), dy.Elements(rest),
-             (r ? *r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), mean.Columns(rest),
+             (has_residual() ? r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), mean.Columns(rest),
              rstd.Columns(rest), has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(rest),
              tiny.Numbers(sums, 2, rest, true));
       }

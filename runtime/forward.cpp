@@ -1,6 +1,5 @@
 // The forward pass: pivot, sums, coefficients, y, part by part, while its planes are in cache.
 #include <cmath>
-#include <optional>
 
 #include "engine.h"
 #include "tiny.h"
@@ -64,7 +63,7 @@ class ForwardEngine : public Engine {
     if (!sums) return;
     double count = static_cast<double>(part.size), eps = problem_.eps;
     if (problem_.given) {
-      // Sums that have the given statistics: one element about the mean, whose square is the variance.
+      // Sums that have the given statistics: one element about the mean, whose square is the variance, or all of M2.
       for (int64_t n = 0; n < part.batch; n++) {
         for (int64_t c = 0; c < part.channels; c++) {
           pivots[n * row + c] = problem_.mean.Get(part.n + n, part.c + c);
@@ -72,7 +71,7 @@ class ForwardEngine : public Engine {
           sums[(2 * n + 1) * row + c] = GivenVariance(part.n + n, part.c + c);
         }
       }
-      count = 1;
+      count = static_cast<double>(problem_.given_count);
       if (problem_.rstd) eps = 0;
     } else {
       Moments(part, parallel, pivots, sums, before);
@@ -180,14 +179,14 @@ class ForwardEngine : public Engine {
     const TinyPart tiny(part);
     double statistics[kWideColumns * kSlots];
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_);
-    std::optional<TinyArray> r;
-    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const TinyArray r(problem_.Valid(problem_.residual, part.n), tiny, has_residual() ? Window::kRead : Window::kNone,
+                      &outcome_);
     const TinyArray y(problem_.Valid(Target(part.size), part.n), tiny, Window::kWrite, &outcome_);
     const TinyValues scale(problem_.scale, 1, MathElement(problem_.element), tiny, &outcome_),
         shift(problem_.shift, 0, MathElement(problem_.element), tiny, &outcome_);
     for (const bool rest : {false, true}) {
       if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
-      Call("wide", kernels_.wide_across, x.Elements(rest), (r ? *r : x).Elements(rest), scale.Columns(rest),
+      Call("wide", kernels_.wide_across, x.Elements(rest), (has_residual() ? r : x).Elements(rest), scale.Columns(rest),
            shift.Columns(rest), has_residual(), problem_.slope, problem_.eps, y.Elements(rest),
            tiny.Numbers(statistics, kWideColumns, rest, problem_.has_statistics()));
     }
