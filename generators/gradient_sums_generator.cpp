@@ -14,7 +14,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
   GeneratorOutput<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
 
   void generate() {
-    Round();
+    Round(c);
     const auto terms = [this](const Expr &s) {
       const Expr g = G(s), d = D(s);
       return GradientTerms(g, d);

@@ -56,10 +56,14 @@ set(HALINE_GPU_KERNELS
     "moments_large|moments|S|element=<element>|chunk=128|x.type=<storage>"
     "coefficients|coefficients|M|element=<element>|scale.type=float64|shift.type=float64"
     "apply|apply|S|element=<element>|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "resident_small|resident|S|element=<element>|chunk=64|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "resident_large|resident|S|element=<element>|chunk=128|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "wide_across|wide|S|element=<element>|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=float64|shift.type=float64"
     "wide_along|wide|S|element=<element>|lanes=16|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=float64|shift.type=float64"
     "gradient_sums_small|gradient_sums|S|element=<element>|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
     "gradient_sums_large|gradient_sums|S|element=<element>|chunk=128|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
+    "resident_gradient_small|resident_gradient|S|element=<element>|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
+    "resident_gradient_large|resident_gradient|S|element=<element>|chunk=128|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "gradient_coefficients|gradient_coefficients|M|element=<element>|scale.type=float64"
     "gradient_apply|gradient_apply|S|element=<element>|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "wide_gradient_across|wide_gradient|S|element=<element>|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=float64|shift.type=float64"
@@ -68,6 +72,7 @@ set(HALINE_GPU_KERNELS
     "to_double|per_plane|S|element=f64|source=<element>|from.type=<storage>|to.type=float64"
     "from_double|per_plane|S|element=<element>|source=f64|from.type=float64|to.type=<storage>"
     "samples|samples|1"
+    "merge|merge|1"
 )
 
 # Those that may allocate memory. They check their arguments in every build, as one of the checks is whether they got it

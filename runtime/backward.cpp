@@ -128,13 +128,6 @@ class BackwardEngine : public Engine {
       View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
       View mean = PerPlanes(means, part, part.channels);
       View out = Sums(sums, part, part.channels, 3, block, count);
-      if (plan_.stream && direct && !stepwise && !active()) {
-        // As in Engine::Moments.
-        View any(means, {{part.channels, 1}, {3, 0}, {part.batch, row}});
-        return Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
-                    x.Planes(), dy.Planes(), mean, x.Planes(), dy.Planes(), mean, any, x.Planes(), kOnlyFetch,
-                    kNear / 2, out);
-      }
       Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
            x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
     });
@@ -220,14 +213,8 @@ class BackwardEngine : public Engine {
     View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
     Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
          x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient,
-         dx.Elements(), kNear / 2, kNear / 2, out);
+         dx.Elements(), Lead(problem_.dx, part), kNear / 2, kNear / 2, out);
     before->done = before->tiles;
-    const int64_t rest = part.size % Chunk(part.size);
-    if (rest == 0) return true;
-    const Numbers numbers{before->means, before->coefficients, before->gradients, row};
-    const Tiles tiles = TilesOf(part, part.size - rest, rest);
-    Fetches none;
-    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
     return true;
   }
 
