@@ -125,14 +125,8 @@ class ForwardEngine : public Engine {
                  to = Written(problem_.y, part, 0, part.size);
     View in = Columns(late.coefficients, part, part.channels, kColumns, late.row);
     Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, from.Elements(), in,
-         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Distance(problem_.x, next, late.after),
-         sums);
+         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Lead(problem_.y, part), kNear, sums);
     before->done = before->tiles;
-    const int64_t rest = part.size % Chunk(part.size);
-    if (rest == 0) return true;
-    const Tiles tiles(part, problem_.y, part.size - rest, rest);
-    Fetches none;
-    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, late.coefficients, late.row, &none);
     return true;
   }
 

@@ -2,6 +2,7 @@
 // or, where there is none, the first device of any kind. Both need double precision.
 #include <HalideRuntimeOpenCL.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -18,7 +19,7 @@ namespace {
 // As much of the interface as is needed here: its headers need not be installed.
 using Handle = void *;
 constexpr uint32_t kTypeGpu = 1 << 2, kTypeAll = 0xffffffff, kFp64Config = 0x1032, kQueueContext = 0x1090,
-                   kQueueDevice = 0x1091, kAlignment = 0x1019;
+                   kQueueDevice = 0x1091, kAlignment = 0x1019, kLocalBytes = 0x1023;
 
 struct Library {
   int32_t (*clGetPlatformIDs)(uint32_t, Handle *, uint32_t *);
@@ -75,6 +76,7 @@ Library &library() {
 // What a call of this thread uses, between Enter and Leave.
 struct Current {
   Handle context = nullptr, queue = nullptr;
+  int64_t shared_bytes = 0;
   int64_t alignment = 1;  // of the start of a part of a memory object, in bytes
 };
 thread_local Current current;
@@ -116,6 +118,9 @@ class OpenClApi final : public GpuApi {
     uint32_t bits = 0;
     cl.clGetDeviceInfo(found, kAlignment, sizeof(bits), &bits, nullptr);
     current.alignment = bits >= 8 ? bits / 8 : 1;
+    uint64_t bytes = 0;
+    cl.clGetDeviceInfo(found, kLocalBytes, sizeof(bytes), &bytes, nullptr);
+    current.shared_bytes = static_cast<int64_t>(bytes);
     return HALINE_OK;
   }
 
@@ -149,6 +154,7 @@ class OpenClApi final : public GpuApi {
     return static_cast<int64_t>(address & ((Address{1} << kOffsetBits) - 1));
   }
   int64_t Alignment() const override { return current.alignment; }
+  int64_t SharedBytes() const override { return std::min(current.shared_bytes, GpuApi::SharedBytes()); }
 
   int Wrap(halide_buffer_t *buffer, Address address) override {
     const uint64_t number = address >> kOffsetBits;
