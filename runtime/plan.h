@@ -24,6 +24,8 @@ constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done befor
 constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
 constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
 constexpr int64_t kLeastLast = 2;          // channels of a tensor that is worth treating as channels-last
+constexpr int64_t kMostRowChannels = 32;   // of rows: generators/layout.h
+constexpr int64_t kLeastRows = 128;        // elements of their planes
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
 // Larger problems, inputs and results together, are written past the caches. One Zen 5 thread, 32 MiB of L3, plain and
