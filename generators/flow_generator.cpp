@@ -33,9 +33,9 @@ class Flow : public Generator<Flow> {
     };
     const Expr s = q * chunk + i;
     const auto coefficient = [&](int i) { return cast(type, coefficients(c, i, n)); };
-    tile(i, q, c, n) = Store(Result(load(before, s), {coefficient(0), coefficient(1), coefficient(2)}, has_residual,
-                                    load(residual, s), cast(type, slope), form),
-                             element, get_target());
+    tile(i, q, c, n) = StoreResult(Result(load(before, s), {coefficient(0), coefficient(1), coefficient(2)},
+                                          has_residual, load(residual, s), cast(type, slope), form),
+                                   form, element, get_target());
     done(q, c, n) = Stream(y(q * chunk, c, n), tile(0, q, c, n), x(q * chunk, c, n), chunk, ahead);
 
     const auto terms = [=, this](const Expr &s) {
@@ -49,12 +49,13 @@ class Flow : public Generator<Flow> {
 
   void schedule() {
     get_pipeline().add_custom_lowering_pass(new Addresses);
+    ScheduleBFloats(get_pipeline());
     for (auto *f : {&x, &before, &residual, &y}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
-    ScheduleStream(done, tile, block_sums->EachChunk(), chunk, vector);
+    ScheduleStream(done, tile, block_sums->EachChunk(), chunk, ElementVector(element, get_target()));
     tile.specialize(form == 0);
     tile.specialize(form == 1);
   }

@@ -51,12 +51,13 @@ class GradientFlow : public Generator<GradientFlow> {
 
   void schedule() {
     get_pipeline().add_custom_lowering_pass(new Addresses);
+    ScheduleBFloats(get_pipeline());
     for (Input<Volume> *f : {&x, &dy, &x_before, &dy_before, &dx}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
-    ScheduleStream(done, tile, block_sums->EachChunk(), chunk, vector);
+    ScheduleStream(done, tile, block_sums->EachChunk(), chunk, ElementVector(element, get_target()));
   }
 
  private:
