@@ -36,9 +36,9 @@ class Flow : public Generator<Flow> {
     };
     number(i, c, n) = cast(type, coefficients(c, i, n));
     const auto put = [&](const Expr &s) {
-      const Expr value = Store(Result(load(before, s), {number(0, c, n), number(1, c, n), number(2, c, n)},
-                                      has_residual, load(residual, s), cast(type, slope), form),
-                               element, get_target());
+      const Expr value = StoreResult(Result(load(before, s), {number(0, c, n), number(1, c, n), number(2, c, n)},
+                                            has_residual, load(residual, s), cast(type, slope), form),
+                                     form, element, get_target());
       return Put(y(s, c, n), value);
     };
     const Expr size = x.dim(0).extent();
@@ -68,6 +68,7 @@ class Flow : public Generator<Flow> {
   // 0.7. From the plane's end backwards it was slower everywhere.
   void schedule() {
     get_pipeline().add_custom_lowering_pass(new PutAndFetch);
+    ScheduleBFloats(get_pipeline());
     for (auto *f : {&x, &before, &residual, &y}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);

@@ -57,6 +57,7 @@ class GradientFlow : public Generator<GradientFlow> {
   // planes.
   void schedule() {
     get_pipeline().add_custom_lowering_pass(new PutAndFetch);
+    ScheduleBFloats(get_pipeline());
     for (Input<Volume> *f : {&x, &dy, &x_before, &dy_before, &dx}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
