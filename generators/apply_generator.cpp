@@ -39,7 +39,7 @@ class Apply : public KernelGenerator<Apply> {
   void schedule() {
     if (using_autoscheduler()) return Estimate(*this);
     if (gpu()) {
-      ScheduleElements(y);
+      ScheduleElements(y, x.dim(1).stride() == 1);
       return FinishGpuSchedule(x, residual, y);
     }
     // Guarded, not shifted inwards: y may be x, and nothing may be read twice.

@@ -27,7 +27,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
   void schedule() {
     if (using_autoscheduler()) return Estimate(*this);
     if (gpu()) {
-      ScheduleElements(dx);
+      ScheduleElements(dx, x.dim(1).stride() == 1);
       return FinishGpuSchedule(x, dy, residual, dx);
     }
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.

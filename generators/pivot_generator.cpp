@@ -19,7 +19,7 @@ class Pivot : public KernelGenerator<Pivot> {
 
   void generate() {
     const auto x = [this](const Expr &u, const Expr &run) {
-      return Load(samples(u, run, c, n), element, get_target());
+      return Load(samples(u, run, Within(samples, 2, c), n), element, get_target());
     };
     parts = std::make_unique<PlanePivot>(x, samples.dim(1).extent(), u, c, n);
     pivot(c, n) = cast<double>(parts->value);
@@ -41,8 +41,10 @@ class Pivot : public KernelGenerator<Pivot> {
   void ScheduleOnGpu() {
     samples.dim(0).set_bounds(0, kLanes);
     samples.dim(1).set_min(0);
+    const Expr across = samples.dim(2).stride() == 1;
+    PlaneThreads(pivot.specialize(across), {}, c, n, kGpuChannels);
     const PlaneThreads threads(pivot, {}, c, n, kGpuPlanes);
-    ScheduleLanes(parts->runs, LoopLevel(pivot, threads.co), c, kLanes);
+    ScheduleLanes(parts->runs, LoopLevel(pivot, threads.co), c, kLanes, across);
     FinishGpuSchedule(samples);
   }
 

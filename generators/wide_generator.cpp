@@ -35,14 +35,17 @@ class Wide : public KernelGenerator<Wide> {
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
-    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(c, n)); };
+    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(Plane(c), n)); };
 
-    x_turn.In(x, load);
-    residual_turn.In(residual, load);
+    const auto in = [this](Input<Buffer<void, 3>> &f) {
+      return [this, &f](const Expr &i) { return f(i, Plane(c), n); };
+    };
+    x_turn.In(in(x), load);
+    residual_turn.In(in(residual), load);
     const auto raw = [&](const Expr &i) { return x_turn.tile(c, i, n); };
     Expr factor = cast<double>(1);
     if (rescaled) {
-      plane_scale = std::make_unique<PlaneScale>(raw, size, c, n, eps);
+      plane_scale = std::make_unique<PlaneScale>(raw, size, c, n, wanted, eps);
       factor = plane_scale->factor;
     }
     const auto value = [&](const Expr &i) { return rescaled ? raw(i) * factor : raw(i); };
@@ -72,8 +75,8 @@ class Wide : public KernelGenerator<Wide> {
     const Expr z = select(has_residual, norm + residual_turn.tile(c, s, n), norm);
     result_turn.turned(c, s, n) = Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
     Define(y, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
-    DefineNumbers(stats, {c, which, n}, which, 3,
-                  OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]})), wanted);
+    DefineNumbers(stats, which, 3, OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]})), c, n,
+                  wanted);
   }
 
   void schedule() {
