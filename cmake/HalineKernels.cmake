@@ -75,14 +75,22 @@ function(haline_add_kernel name generator params element backend target out_func
     "{\"function\": \"${function}\", \"kernel\": \"${name}\", \"generator\": \"${generator}\", \"backend\": \"${backend}\", \"element\": \"${element}\", \"target\": \"${target}-no_runtime\", \"params\": [\"${quoted}\"], \"schedule\": [${schedule}]},\n")
 endfunction()
 
-# Of the kernels that were compiled, each once, and the `table` that was made of them: <name>_headers.inc and
-# <name>_table.inc.
-macro(haline_write_table name)
+# For the end of a function that has compiled `functions` and made `table` of them: writes <name>_headers.inc and
+# <name>_table.inc, and adds to HALINE_KERNEL_TARGETS and HALINE_KERNEL_OBJECTS in the scope around it.
+macro(haline_finish_kernels name)
   list(REMOVE_DUPLICATES functions)
   list(TRANSFORM functions REPLACE "(.+)" "#include \"haline_\\1.h\"\n" OUTPUT_VARIABLE headers)
   string(JOIN "" headers ${headers})
   file(CONFIGURE OUTPUT "${dir}/${name}_headers.inc" CONTENT "${headers}")
   file(CONFIGURE OUTPUT "${dir}/${name}_table.inc" CONTENT "${table}")
+  list(TRANSFORM functions PREPEND "haline_")
+  get_property(streaming GLOBAL PROPERTY HALINE_STREAMING_KERNELS)
+  foreach(function IN LISTS streaming)
+    list(TRANSFORM functions REPLACE "^haline_${function}$" "haline_${function}_streams")
+  endforeach()
+  set(HALINE_KERNEL_TARGETS "${HALINE_KERNEL_TARGETS}" ${functions} PARENT_SCOPE)
+  list(TRANSFORM functions REPLACE "(.+)" "${dir}/\\1.o")
+  set(HALINE_KERNEL_OBJECTS "${HALINE_KERNEL_OBJECTS}" ${functions} PARENT_SCOPE)
 endmacro()
 
 # Compiles every kernel for every back end. Sets HALINE_KERNEL_OBJECTS (with the one Halide runtime's) and
@@ -130,18 +138,12 @@ function(haline_add_kernels)
     string(APPEND table "}},\n")
   endforeach()
 
-  haline_write_table(kernel)
   get_property(lines GLOBAL PROPERTY HALINE_KERNEL_LINES)
   string(REGEX REPLACE ",\n$" "\n" lines "${lines}")
   string(JOIN "\", \"" schedules ${HALINE_SCHEDULES})
   file(CONFIGURE OUTPUT "${dir}/kernels.json" @ONLY
        CONTENT "{\"schedules\": [\"${schedules}\"],\n\"compiler\": \"${CMAKE_CXX_COMPILER}\",\n\"halide\": \"${Halide_VERSION}\",\n\"kernels\": [\n${lines}]}\n")
-  list(TRANSFORM functions PREPEND "haline_")
-  get_property(streaming GLOBAL PROPERTY HALINE_STREAMING_KERNELS)
-  foreach(function IN LISTS streaming)
-    list(TRANSFORM functions REPLACE "^haline_${function}$" "haline_${function}_streams")
-  endforeach()
-  set(HALINE_KERNEL_TARGETS "${functions}" PARENT_SCOPE)
-  list(TRANSFORM functions REPLACE "(.+)" "${dir}/\\1.o")
-  set(HALINE_KERNEL_OBJECTS "${functions}" "${dir}/haline_halide_runtime.o" PARENT_SCOPE)
+  set(HALINE_KERNEL_TARGETS "")
+  set(HALINE_KERNEL_OBJECTS "${dir}/haline_halide_runtime.o")
+  haline_finish_kernels(kernel)
 endfunction()

@@ -38,6 +38,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
       return FinishGpuSchedule(x, dy, residual);
     }
     const int vector = natural_vector_size(MathType(element));
+    ScheduleBFloats(get_pipeline());
     if (layout == Layout::kPlanes) {
       sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(sums, b), vector, unroll);

@@ -46,6 +46,7 @@ class Moments : public KernelGenerator<Moments> {
       return FinishGpuSchedule(x);
     }
     const int vector = natural_vector_size(MathType(element));
+    ScheduleBFloats(get_pipeline());
     if (layout == Layout::kPlanes) {
       sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(sums, b), vector, unroll);

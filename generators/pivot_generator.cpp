@@ -29,6 +29,7 @@ class Pivot : public KernelGenerator<Pivot> {
     if (using_autoscheduler()) return Estimate(*this);
     if (gpu()) return ScheduleOnGpu();
     const int vector = natural_vector_size(MathType(element));
+    ScheduleBFloats(get_pipeline());
     samples.dim(0).set_bounds(0, kLanes);
     samples.dim(1).set_min(0);
     pivot.dim(0).set_min(0);

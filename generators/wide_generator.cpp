@@ -73,8 +73,7 @@ class Wide : public KernelGenerator<Wide> {
 
     const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
     const Expr z = select(has_residual, norm + residual_turn.tile(c, s, n), norm);
-    result_turn.turned(c, s, n) =
-        Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
+    result_turn.turned(c, s, n) = Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
     Define(y, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
     DefineNumbers(stats, which, 3, OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]})), c, n,
                   wanted);
@@ -103,6 +102,7 @@ class Wide : public KernelGenerator<Wide> {
       schedule.OnGpu(lanes > 1);
       return FinishGpuSchedule(x, residual, y, scale, shift);
     }
+    ScheduleBFloats(get_pipeline());
     stats.dim(0).set_bounds(y.dim(1).min(), y.dim(1).extent());
     stats.dim(2).set_bounds(y.dim(2).min(), y.dim(2).extent());
     for (Input<Buffer<void, 3>> *f : {&x, &residual}) f->dim(0).set_bounds(0, y.dim(0).extent());
@@ -126,9 +126,6 @@ class Wide : public KernelGenerator<Wide> {
   }
 
  private:
-  // Rounded once: 16-bit results come from the double itself.
-  Type ResultType() const { return element == Element::kF32 ? Float(32) : Float(64); }
-
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
   Func mean{"mean"}, normal{"normal"};
   Turn x_turn{"x", s, c, n}, residual_turn{"residual", s, c, n}, result_turn{"y", s, c, n};

@@ -85,8 +85,7 @@ class WideGradient : public KernelGenerator<WideGradient> {
     means(c, n) = Tuple(total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd));
 
     const Expr result = select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
-    result_turn.turned(c, s, n) =
-        Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
+    result_turn.turned(c, s, n) = Store(result, element, get_target(), true);
     Define(dx, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
     DefineNumbers(sums, which, 2, OneNan(mux(which, {means(c, n)[0], means(c, n)[1]})), c, n, wanted);
   }
@@ -114,6 +113,7 @@ class WideGradient : public KernelGenerator<WideGradient> {
       schedule.OnGpu(lanes > 1);
       return FinishGpuSchedule(x, dy, residual, dx, scale, shift, mean, rstd);
     }
+    ScheduleBFloats(get_pipeline());
     sums.dim(0).set_bounds(dx.dim(1).min(), dx.dim(1).extent());
     sums.dim(2).set_bounds(dx.dim(2).min(), dx.dim(2).extent());
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_bounds(0, dx.dim(0).extent());
