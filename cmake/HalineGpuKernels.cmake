@@ -48,9 +48,13 @@ function(haline_add_gpu_kernels)
         set(function kernel_${name}_${variant}_${backend_id})
         list(APPEND functions ${function})
         string(APPEND table "    .${name} = {${function}, ${function}_metadata},\n")
+        set(target "${system}-${features}")
+        if(generator STREQUAL "copy")
+          string(APPEND target "-large_buffers")  # planes that no other kernel can index: 64-bit indices
+        endif()
         if(NOT TARGET haline_${function})
           add_halide_library(haline_${function} FROM haline_${generator}_generator GENERATOR haline_${generator}
-                             FUNCTION_NAME ${function} TARGETS "${system}-${features}" PARAMS ${params}
+                             FUNCTION_NAME ${function} TARGETS "${target}" PARAMS ${params}
                              USE_RUNTIME haline_halide_runtime)
         endif()
       endforeach()

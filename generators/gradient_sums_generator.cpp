@@ -19,7 +19,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
   }
 
   void generate() {
-    Round();
+    Round(c);
     const auto terms = [this](const Expr &s) {
       const Expr g = G(s), d = D(s);
       return GradientTerms(g, d);

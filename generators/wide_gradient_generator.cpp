@@ -120,6 +120,9 @@ class WideGradient : public KernelGenerator<WideGradient> {
       schedule.AcrossChannels(natural_vector_size<float>());
     } else if (lanes == 1) {
       schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
+      for (Stage stage : {Stage(result_turn.turned), totals->sum.update()}) {
+        stage.specialize(!has_residual);  // as in wide_generator.cpp
+      }
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

@@ -1,5 +1,4 @@
 // The backward pass: sums of the gradient, their coefficients, dx, part by part; then the gradients of scale and shift.
-#include <optional>
 
 #include "engine.h"
 #include "tiny.h"
@@ -129,13 +128,6 @@ class BackwardEngine : public Engine {
       View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
       View mean = PerPlanes(means, part, part.channels);
       View out = Sums(sums, part, part.channels, 3, block, count);
-      if (plan_.stream && direct && !stepwise && !active()) {
-        // As in Engine::Moments.
-        View any(means, {{part.channels, 1}, {3, 0}, {part.batch, row}});
-        return Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
-                    x.Planes(), dy.Planes(), mean, x.Planes(), dy.Planes(), mean, any, x.Planes(), kOnlyFetch,
-                    kNear / 2, out);
-      }
       Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
            x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
     });
@@ -221,14 +213,8 @@ class BackwardEngine : public Engine {
     View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
     Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
          x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient,
-         dx.Elements(), kNear / 2, kNear / 2, out);
+         dx.Elements(), Lead(problem_.dx, part), kNear / 2, kNear / 2, out);
     before->done = before->tiles;
-    const int64_t rest = part.size % Chunk(part.size);
-    if (rest == 0) return true;
-    const Numbers numbers{before->means, before->coefficients, before->gradients, row};
-    const Tiles tiles = TilesOf(part, part.size - rest, rest);
-    Fetches none;
-    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
     return true;
   }
 
@@ -283,8 +269,8 @@ class BackwardEngine : public Engine {
     double sums[2 * kSlots];
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_),
         dy(problem_.Valid(problem_.dy, part.n), tiny, Window::kRead, &outcome_);
-    std::optional<TinyArray> r;
-    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const TinyArray r(problem_.Valid(problem_.residual, part.n), tiny, has_residual() ? Window::kRead : Window::kNone,
+                      &outcome_);
     const Element math = MathElement(problem_.element);
     const TinyValues scale(problem_.scale, 1, math, tiny, &outcome_), shift(problem_.shift, 0, math, tiny, &outcome_),
         mean(problem_.mean, 0, Element::kF64, tiny, &outcome_), rstd(problem_.rstd, 0, Element::kF64, tiny, &outcome_);
@@ -295,7 +281,7 @@ class BackwardEngine : public Engine {
       for (const bool rest : {false, true}) {
         if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
         Call("wide_gradient", kernels_.wide_gradient_across, x.Elements(rest), dy.Elements(rest),
-             (r ? *r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), mean.Columns(rest),
+             (has_residual() ? r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), mean.Columns(rest),
              rstd.Columns(rest), has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(rest),
              tiny.Numbers(sums, 2, rest, true));
       }

@@ -30,8 +30,27 @@ haline_status CheckForGpu(const Problem &p, GpuApi *api) {
     if (negative && array->data) {
       return Fail(HALINE_UNSUPPORTED, "%s: a negative stride found, 0 and up wanted of a device's tensors", name);
     }
+    if (array->data && !Copyable(*array)) {
+      return Fail(HALINE_UNSUPPORTED,
+                  "%s: a stride of 2^31 or more elements found within a plane, less wanted of a "
+                  "device's tensors",
+                  name);
+    }
     const haline_status status = CheckPlace(name, array->data, api);
     if (status != HALINE_OK) return status;
+  }
+  if (p.size() > kMostIndex) {
+    return Fail(HALINE_UNSUPPORTED, "x: planes of %lld elements found, at most %lld wanted on a device",
+                static_cast<long long>(p.size()), static_cast<long long>(kMostIndex));
+  }
+  // These are added up over the samples in one launch.
+  const auto by_channel = [](const PerPlane &values) { return values && values.n_stride == 0; };
+  if (p.planes() > kMostIndex &&
+      (p.running_mean || p.running_variance || by_channel(p.dscale) || by_channel(p.dshift))) {
+    return Fail(HALINE_UNSUPPORTED,
+                "x: %lld planes found, at most %lld wanted on a device, where results by channel are "
+                "asked for",
+                static_cast<long long>(p.planes()), static_cast<long long>(kMostIndex));
   }
   const std::pair<const char *, const PerPlane *> numbers[] = {{"scale", &p.scale},
                                                                {"shift", &p.shift},

@@ -36,6 +36,9 @@ class GpuApi {
   virtual int64_t OffsetOf(Address) const { return 0; }
   virtual int64_t Alignment() const { return 1; }
 
+  // Bytes of shared memory that a block may have: between Enter and Leave. (CUDA: without asking for more.)
+  virtual int64_t SharedBytes() const { return 48 << 10; }
+
   // Makes the buffer one over the memory at an address: a code of Halide's. And ends that, whatever came of it.
   virtual int Wrap(halide_buffer_t *buffer, Address address) = 0;
   virtual void Unwrap(halide_buffer_t *buffer) = 0;

@@ -1,14 +1,15 @@
 // OpenCL: the caller's queue (with the context and device that it belongs to), or one of haline's own on the first GPU
 // or, where there is none, the first device of any kind. Both need double precision.
 #include <HalideRuntimeOpenCL.h>
-#include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
 
 #include "error.h"
 #include "gpu_api.h"
+#include "gpu_driver.h"
 
 namespace haline {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 // As much of the interface as is needed here: its headers need not be installed.
 using Handle = void *;
 constexpr uint32_t kTypeGpu = 1 << 2, kTypeAll = 0xffffffff, kFp64Config = 0x1032, kQueueContext = 0x1090,
-                   kQueueDevice = 0x1091, kAlignment = 0x1019;
+                   kQueueDevice = 0x1091, kAlignment = 0x1019, kLocalBytes = 0x1023;
 
 struct Library {
   int32_t (*clGetPlatformIDs)(uint32_t, Handle *, uint32_t *);
@@ -27,28 +28,22 @@ struct Library {
   int32_t (*clGetCommandQueueInfo)(Handle, uint32_t, size_t, void *, size_t *);
   int32_t (*clRetainContext)(Handle);
 
+  GpuDriver driver{"libOpenCL.so.1", "libOpenCL.so"};
   Handle device = nullptr;  // haline's own choice
   char why_not[128] = "";
 
   Library() { std::snprintf(why_not, sizeof(why_not), "%s", Load()); }
 
   const char *Load() {
-    void *library = dlopen("libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library) library = dlopen("libOpenCL.so", RTLD_NOW | RTLD_LOCAL);
-    bool all = library != nullptr;
-    const auto load = [&](auto *function, const char *name) {
-      void *symbol = library ? dlsym(library, name) : nullptr;
-      all = all && symbol;
-      std::memcpy(function, &symbol, sizeof(symbol));
-    };
-    load(&clGetPlatformIDs, "clGetPlatformIDs");
-    load(&clGetDeviceIDs, "clGetDeviceIDs");
-    load(&clGetDeviceInfo, "clGetDeviceInfo");
-    load(&clCreateContext, "clCreateContext");
-    load(&clCreateCommandQueue, "clCreateCommandQueue");
-    load(&clGetCommandQueueInfo, "clGetCommandQueueInfo");
-    load(&clRetainContext, "clRetainContext");
-    if (!all) return "needs an OpenCL driver: no libOpenCL.so.1 was found";
+    driver.Load(&clGetPlatformIDs, "clGetPlatformIDs");
+    driver.Load(&clGetDeviceIDs, "clGetDeviceIDs");
+    driver.Load(&clGetDeviceInfo, "clGetDeviceInfo");
+    driver.Load(&clCreateContext, "clCreateContext");
+    driver.Load(&clCreateCommandQueue, "clCreateCommandQueue");
+    driver.Load(&clGetCommandQueueInfo, "clGetCommandQueueInfo");
+    driver.Load(&clRetainContext, "clRetainContext");
+    if (!driver.found()) return "needs an OpenCL driver: no libOpenCL.so.1 was found";
+    if (!driver.complete()) return "needs a newer OpenCL driver than this libOpenCL.so.1";
     Handle platforms[16];
     uint32_t count = 0;
     if (clGetPlatformIDs(16, platforms, &count) != 0 || count == 0) return "needs an OpenCL driver";
@@ -79,6 +74,7 @@ Library &library() {
 // What a call of this thread uses, between Enter and Leave.
 struct Current {
   Handle context = nullptr, queue = nullptr;
+  int64_t shared_bytes = 0;
   int64_t alignment = 1;  // of the start of a part of a memory object, in bytes
 };
 thread_local Current current;
@@ -117,6 +113,9 @@ class OpenClApi final : public GpuApi {
     uint32_t bits = 0;
     cl.clGetDeviceInfo(found, kAlignment, sizeof(bits), &bits, nullptr);
     current.alignment = bits >= 8 ? bits / 8 : 1;
+    uint64_t bytes = 0;
+    cl.clGetDeviceInfo(found, kLocalBytes, sizeof(bytes), &bytes, nullptr);
+    current.shared_bytes = static_cast<int64_t>(bytes);
     return HALINE_OK;
   }
 
@@ -147,6 +146,7 @@ class OpenClApi final : public GpuApi {
     return static_cast<int64_t>(address & ((Address{1} << kOffsetBits) - 1));
   }
   int64_t Alignment() const override { return current.alignment; }
+  int64_t SharedBytes() const override { return std::min(current.shared_bytes, GpuApi::SharedBytes()); }
 
   int Wrap(halide_buffer_t *buffer, Address address) override {
     const auto handle = reinterpret_cast<uint64_t>(handles[(address >> kOffsetBits) - 1]);
@@ -225,3 +225,6 @@ extern "C" int halide_acquire_cl_context(void *, void **context, void **queue, b
   return 0;
 }
 extern "C" int halide_release_cl_context(void *) { return 0; }
+
+// The one library, whatever its name.
+extern "C" void *halide_opencl_get_symbol(void *, const char *name) { return haline::library().driver.Symbol(name); }

@@ -48,9 +48,6 @@ class Ahead {
 // 0.51, 2 x 4 KiB 0.67, 2 x 8 KiB 0.58.
 constexpr int32_t kNear = 8192;
 
-// For the kernels that work on two parts at a time, instead of a distance: fetches what is read next, stores nothing.
-constexpr int32_t kOnlyFetch = INT32_MIN;
-
 // What is fetched while a tile is written: some of what the next part reads, and all that the next tile does.
 struct Fetches {
   static constexpr int kMost = 3;  // x, dy, residual
