@@ -1,7 +1,6 @@
 // Pivots and moments of planes, as in pivot_ and moments_generator.cpp, while y of the planes before them is made, as
 // in apply_generator.cpp, and written past the caches: a chunk of one, a chunk of the other, so that memory is read and
-// written at a time. The planes before must be as many and as large; their elements past the last whole chunk are left
-// out.
+// written at a time. The planes before must be as many and as large.
 #include "element.h"
 #include "formula.h"
 #include "pivot.h"

@@ -1,7 +1,6 @@
 // Sums of the gradient, as in gradient_sums_generator.cpp, while dx of the planes before is made, as in
 // gradient_apply_generator.cpp, and written past the caches: a chunk of one, a chunk of the other, so that memory is
-// read and written at a time. Without an activation. The planes before must be as many and as large; their elements
-// past the last whole chunk are left out.
+// read and written at a time. Without an activation. The planes before must be as many and as large.
 #include "element.h"
 #include "formula.h"
 #include "statistics.h"

@@ -76,6 +76,7 @@ set(HALINE_GPU_KERNELS
     "to_double|per_plane|S|element=f64|source=<element>|from.type=<storage>|to.type=float64"
     "from_double|per_plane|S|element=<element>|source=f64|from.type=float64|to.type=<storage>"
     "samples|samples|1"
+    "merge|merge|1"
 )
 
 # Those that may allocate memory. They check their arguments in every build, as one of the checks is whether they got it

@@ -1,4 +1,5 @@
 // The pivot of each plane, about which moments_generator.cpp sums: see pivot.h.
+#include "element.h"
 #include "estimates.h"
 #include "gpu.h"
 #include "layout.h"

@@ -63,7 +63,7 @@ class ForwardEngine : public Engine {
     if (!sums) return;
     double count = static_cast<double>(part.size), eps = problem_.eps;
     if (problem_.given) {
-      // Sums that have the given statistics: one element about the mean, whose square is the variance.
+      // Sums that have the given statistics: one element about the mean, whose square is the variance, or all of M2.
       for (int64_t n = 0; n < part.batch; n++) {
         for (int64_t c = 0; c < part.channels; c++) {
           pivots[n * row + c] = problem_.mean.Get(part.n + n, part.c + c);
@@ -71,7 +71,7 @@ class ForwardEngine : public Engine {
           sums[(2 * n + 1) * row + c] = GivenVariance(part.n + n, part.c + c);
         }
       }
-      count = 1;
+      count = static_cast<double>(problem_.given_count);
       if (problem_.rstd) eps = 0;
     } else {
       Moments(part, parallel, pivots, sums, before);

@@ -63,7 +63,7 @@ class GpuBackwardEngine : public GpuEngine {
       ResidentGradient(part, means, rstds, coefficients.address(), forward_fast, gradients.address());
       Wide(kernels_.wide_gradient_along, part, means, rstds, fast, forward_fast, shares.address);
     } else {
-      Sums(part, means, rstds, coefficients.address(), sums.address(), gradients.address());
+      SplitGradient(part, means, rstds, coefficients.address(), sums.address(), gradients.address());
       // The planes that these leave; then theirs. (dx may be written over x or dy, of its own planes alone.)
       Wide(kernels_.wide_gradient_along, part, means, rstds, fast, forward_fast, shares.address);
       for (const bool only_g : {true, false}) {
@@ -89,18 +89,19 @@ class GpuBackwardEngine : public GpuEngine {
     dx.Flush();
   }
 
-  void Sums(const Part &part, const Numbers &means, const Numbers &rstds, Address coefficients, Address sums,
-            Address gradients) {
+  // All but dx, block of sums by block.
+  void SplitGradient(const Part &part, const Numbers &means, const Numbers &rstds, Address coefficients, Address sums,
+                     Address gradients) {
     const int64_t blocks = Blocks(part.size);
     {
       Operand x(this, problem_.x, part), dy(this, problem_.dy, part), r(this, residual(), part);
       GpuView forward = ColumnsView(coefficients, part, kForwardColumns), mean = NumbersView(means, part),
-              out = GpuEngine::Sums(sums, part, 3, blocks);
+              out = Sums(sums, part, 3, blocks);
       Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large, x, dy, r,
            forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, 0, out);
     }
     GpuMemory scales;
-    GpuView in = GpuEngine::Sums(sums, part, 3, blocks), mean = NumbersView(means, part),
+    GpuView in = Sums(sums, part, 3, blocks), mean = NumbersView(means, part),
             rstd = NumbersView(rstds, part), scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
             out = ColumnsView(gradients, part, kColumns);
     Call("gradient_coefficients", kernels_.gradient_coefficients, in, mean, rstd, scale, static_cast<double>(part.size),

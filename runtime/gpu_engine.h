@@ -12,6 +12,7 @@
 #include "gpu_api.h"
 #include "gpu_kernels.h"
 #include "gpu_parts.h"
+#include "merge.h"
 #include "plan.h"
 #include "problem.h"
 #include "view.h"
@@ -217,6 +218,8 @@ class GpuEngine {
   GpuMemory constants_;
 };
 
+haline_status MergeOnGpu(const Problem &problem, const Tile *tiles, int32_t count, GpuApi *api,
+                         const GpuKernels &kernels);
 haline_status GpuForward(const Problem &problem, GpuApi *api, const GpuKernels &kernels);
 haline_status GpuBackward(const Problem &problem, GpuApi *api, const GpuKernels &kernels);
 

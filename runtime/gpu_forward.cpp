@@ -45,7 +45,7 @@ class GpuForwardEngine : public GpuEngine {
     if (problem_.given) {
       Convert(problem_.mean, part, 0, Column(pivots.address(), part, 0));
       GivenMoments(part, problem_.rstd ? problem_.rstd : problem_.variance, problem_.rstd ? 1 : 0, sums.address());
-      count = 1;
+      count = static_cast<double>(problem_.given_count);
       if (problem_.rstd) eps = 0;
     } else {
       Moments(part, pivots.address(), sums.address());

@@ -50,6 +50,8 @@ struct GpuElementKernels {
   Kernel<Buffer *, double, int32_t, int32_t, int32_t, int32_t, int32_t, int32_t, Buffer *> to_double, from_double;
   // values, old, keep, gain, count, running, zero, result
   Kernel<Buffer *, Buffer *, double, double, double, bool, int32_t, Buffer *> samples;
+  // mean, M2 of one tile, of the other, their counts, zero, merged
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, int32_t, Buffer *> merge;
 };
 
 struct GpuKernels {

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <new>
+#include <vector>
 
 #include "error.h"
 #include "gpu_api.h"
@@ -79,28 +81,31 @@ struct Current {
 };
 thread_local Current current;
 
-// Handles are numbered from 1; a number and an offset make an address.
-constexpr int kHandles = 64, kOffsetBits = 48;
-thread_local Handle handles[kHandles];
+// The handles of a call are numbered from 1; a number and an offset make an address.
+constexpr int kOffsetBits = 48;
+constexpr size_t kMostHandles = (1 << (64 - kOffsetBits)) - 1;
+thread_local std::vector<Handle> handles;
 
 class OpenClApi final : public GpuApi {
  public:
   const halide_device_interface_t *interface() const override { return halide_opencl_device_interface(); }
   const char *WhyNot() const override { return library().why_not; }
 
-  haline_status Enter(const haline_device &device, void *queue, bool own) override {
+  haline_status Enter(const char *name, const haline_device &device, void *queue, bool own) override {
     Library &cl = library();
     if (*cl.why_not) return Fail(HALINE_UNSUPPORTED, "opencl: %s", cl.why_not);
     Handle found = cl.device;
     if (own) {
+      ForgetAll();
       const haline_status status = OwnQueue();
       if (status != HALINE_OK) return status;
     } else {
-      if (!queue) return Fail(HALINE_INVALID_ARGUMENT, "queue: null found, the cl_command_queue of x wanted");
-      if (device.id < 0) return Fail(HALINE_INVALID_ARGUMENT, "x: device id %d found, 0 and up wanted", device.id);
+      if (!queue) return Fail(HALINE_INVALID_ARGUMENT, "queue: null found, the cl_command_queue of %s wanted", name);
+      if (device.id < 0)
+        return Fail(HALINE_INVALID_ARGUMENT, "%s: device id %d found, 0 and up wanted", name, device.id);
       if (cl.clGetCommandQueueInfo(queue, kQueueContext, sizeof(Handle), &current.context, nullptr) != 0 ||
           cl.clGetCommandQueueInfo(queue, kQueueDevice, sizeof(Handle), &found, nullptr) != 0) {
-        return Fail(HALINE_INVALID_ARGUMENT, "queue: what is no cl_command_queue found, that of x wanted");
+        return Fail(HALINE_INVALID_ARGUMENT, "queue: what is no cl_command_queue found, that of %s wanted", name);
       }
       if (!cl.HasDoubles(found)) {
         return Fail(HALINE_UNSUPPORTED,
@@ -119,21 +124,23 @@ class OpenClApi final : public GpuApi {
     return HALINE_OK;
   }
 
-  void Leave() override {
-    current = {};
-    std::memset(handles, 0, sizeof(handles));
-  }
+  void Leave() override { current = {}; }
 
   Address AddressOf(void *data) override {
     if (!data) return 0;
-    int slot = -1;
-    for (int i = kHandles - 1; i >= 0; i--) {
+    size_t slot = 0;
+    while (slot < handles.size() && handles[slot] != data) slot++;
+    for (size_t i = 0; slot == handles.size() && i < handles.size(); i++) {
       if (!handles[i]) slot = i;
     }
-    for (int i = 0; i < kHandles; i++) {
-      if (handles[i] == data) slot = i;
+    if (slot == handles.size()) {
+      try {
+        handles.push_back(nullptr);
+      } catch (const std::bad_alloc &) {
+        return 0;
+      }
     }
-    if (slot < 0) return 0;
+    if (slot >= kMostHandles) return 0;
     handles[slot] = data;
     return static_cast<Address>(slot + 1) << kOffsetBits;
   }
@@ -141,6 +148,7 @@ class OpenClApi final : public GpuApi {
     return AddressOf(reinterpret_cast<void *>(halide_opencl_get_cl_mem(nullptr, allocated)));
   }
   void Forget(Address address) override { handles[(address >> kOffsetBits) - 1] = nullptr; }
+  void ForgetAll() override { handles.clear(); }
 
   int64_t OffsetOf(Address address) const override {
     return static_cast<int64_t>(address & ((Address{1} << kOffsetBits) - 1));
@@ -149,7 +157,9 @@ class OpenClApi final : public GpuApi {
   int64_t SharedBytes() const override { return std::min(current.shared_bytes, GpuApi::SharedBytes()); }
 
   int Wrap(halide_buffer_t *buffer, Address address) override {
-    const auto handle = reinterpret_cast<uint64_t>(handles[(address >> kOffsetBits) - 1]);
+    const uint64_t number = address >> kOffsetBits;
+    if (number == 0) return halide_error_code_device_wrap_native_failed;  // more of them than a call can name
+    const auto handle = reinterpret_cast<uint64_t>(handles[number - 1]);
     const int64_t offset = OffsetOf(address);
     if (offset == 0) return halide_opencl_wrap_cl_mem(nullptr, buffer, handle);
     // A part of the memory object, as a crop of a buffer over the whole.
@@ -196,15 +206,16 @@ class OpenClApi final : public GpuApi {
   }
 
   static void KeepContext(Handle context) {
+    constexpr int kMost = 64;
     static std::mutex mutex;
-    static Handle kept[kHandles];
+    static Handle kept[kMost];
     static int count = 0;
     const std::lock_guard<std::mutex> lock(mutex);
     bool known = false;
     for (int i = 0; i < count; i++) known = known || kept[i] == context;
     if (!known) {
       library().clRetainContext(context);
-      if (count < kHandles) kept[count++] = context;
+      if (count < kMost) kept[count++] = context;
     }
   }
 };
