@@ -14,9 +14,7 @@
 namespace haline::bench {
 namespace {
 
-void SetBytes(benchmark::State &state, int64_t elements) {
-  state.SetBytesProcessed(state.iterations() * elements * 3 * static_cast<int64_t>(sizeof(float)));
-}
+void SetBytes(benchmark::State &state, int64_t bytes) { state.SetBytesProcessed(state.iterations() * bytes * 3); }
 
 // The fastest of all streams for this size, by the best of some rounds.
 const Stream &FasterStream(float *to, const float *a, const float *b, size_t count) {
@@ -37,32 +35,36 @@ const Stream &FasterStream(float *to, const float *a, const float *b, size_t cou
 
 }  // namespace
 
-std::string BackwardRow(const std::string &shape, Layout layout, const std::string &backend) {
-  return std::string("backward/f32/").append(LayoutName(layout)).append("/").append(shape).append("/").append(backend);
+std::string BackwardRow(const std::string &dtype, const std::string &shape, Layout layout, const std::string &backend) {
+  return "backward/" + dtype + "/" + LayoutName(layout) + "/" + shape + "/" + backend;
 }
 
 std::string StreamRow(const std::string &shape) { return "stream/" + shape; }
 
-BackwardWork::BackwardWork(Workload &work, int64_t elements) : work_(work), dy_(static_cast<size_t>(elements)) {
+BackwardWork::BackwardWork(Workload &work, int64_t elements)
+    : work_(work), dy_(static_cast<size_t>(elements * Size(work.element()))) {
   std::minstd_rand random(2);
   constexpr float kUnit = 2.f / static_cast<float>(std::minstd_rand::max());
-  std::generate(dy_.begin(), dy_.end(), [&] { return static_cast<float>(random()) * kUnit - 1; });
+  for (int64_t i = 0; i < elements; i++) {
+    Write(work.element(), dy_.data() + i * Size(work.element()), static_cast<float>(random()) * kUnit - 1);
+  }
 }
 
 void BackwardWork::Statistics(const Shape &shape, Layout layout, const std::string &backend, Tensor *mean,
                               Tensor *rstd) {
   const Shape strides = Strides(shape, layout);
-  instance_norm({work_.x(), shape, strides}, {work_.y(), shape, strides}, work_.scale(), work_.shift(),
+  instance_norm(work_.X(shape, strides), work_.Y(shape, strides), work_.Scale(shape[1]), work_.Shift(shape[1]),
                 {.eps = Workload::kEps, .backend = backend, .mean = *mean, .rstd = *rstd});
 }
 
 void BackwardWork::Run(const Shape &shape, Layout layout, const std::string &backend, const Tensor &mean,
                        const Tensor &rstd) {
+  const ConstTensorView scale = work_.Scale(shape[1]);
   const Shape channels = {shape[1]}, strides = Strides(shape, layout);
-  instance_norm_backward({work_.x(), shape, strides}, {dy_.data(), shape, strides},
-                         ConstTensorView(work_.scale(), channels), ConstTensorView(work_.shift(), channels), mean, rstd,
-                         TensorView(work_.y(), shape, strides), TensorView(dscale_.data(), channels),
-                         TensorView(dshift_.data(), channels), {.eps = Workload::kEps, .backend = backend});
+  instance_norm_backward(
+      work_.X(shape, strides), {dy_.data(), DType(work_.element()), shape, strides}, scale, work_.Shift(shape[1]), mean,
+      rstd, work_.Y(shape, strides), TensorView(dscale_.data(), scale.dtype(), channels),
+      TensorView(dshift_.data(), scale.dtype(), channels), {.eps = Workload::kEps, .backend = backend});
 }
 
 std::string BackwardWork::Check(const Shape &shape, Layout layout, const std::string &backend) {
@@ -70,7 +72,7 @@ std::string BackwardWork::Check(const Shape &shape, Layout layout, const std::st
   Tensor mean(Shape{shape[0], shape[1]}, dtype_of<double>()), rstd = mean;
   try {
     Statistics(shape, layout, backend, &mean, &rstd);
-    std::fill_n(work_.y(), Elements(shape), std::numeric_limits<float>::quiet_NaN());
+    work_.SpoilY(Elements(shape));
     Run(shape, layout, backend, mean, rstd);
   } catch (const Error &error) {
     return error.what();
@@ -78,23 +80,27 @@ std::string BackwardWork::Check(const Shape &shape, Layout layout, const std::st
   if (std::string wrong = WrongTarget(backend); !wrong.empty()) return wrong;
   // Every element must have been written; some planes, the last among them, are held against the oracle, which is slow.
   const int64_t step = std::max<int64_t>(1, planes / std::max<int64_t>(1, (int64_t{1} << 22) / size));
-  const float *const nan = std::find_if(work_.y(), work_.y() + Elements(shape), [](float v) { return std::isnan(v); });
-  if (nan != work_.y() + Elements(shape)) return "NaN in element " + std::to_string(nan - work_.y());
+  for (int64_t i = 0; i < Elements(shape); i++) {
+    if (std::isnan(work_.y_at(i))) return "NaN in element " + std::to_string(i);
+  }
   const Places places(shape, layout);
   for (int64_t p = (planes - 1) % step; p < planes; p += step) {
-    const std::vector<oracle::Wide> wide_x = places.Plane(work_.x(), p), wide_dy = places.Plane(dy_.data(), p),
-                                    dx = places.Plane(work_.y(), p);
+    const std::vector<oracle::Wide> x = places.Plane(p, [&](int64_t i) { return work_.x_at(i); }),
+                                    dy = places.Plane(p, [&](int64_t i) { return dy_at(i); }),
+                                    dx = places.Plane(p, [&](int64_t i) { return work_.y_at(i); });
     oracle::PlaneProblem problem;
     problem.size = size;
-    problem.x = wide_x.data();
-    problem.dy = wide_dy.data();
+    problem.x = x.data();
+    problem.dy = dy.data();
     problem.scale = work_.scale()[p % shape[1]];
     problem.eps = Workload::kEps;
     const oracle::PlaneGradient exact = oracle::Differentiate(problem);
     oracle::Wide largest = 1, worst = 0;
     for (int64_t i = 0; i < size; i++) {
       largest = std::max(largest, std::abs(exact.dx[static_cast<size_t>(i)]));
-      worst = std::max(worst, std::abs(dx[static_cast<size_t>(i)] - exact.dx[static_cast<size_t>(i)]));
+      const oracle::Wide wanted = exact.dx[static_cast<size_t>(i)];
+      worst = std::max(worst, std::abs(dx[static_cast<size_t>(i)] - wanted) -
+                                  Rounding(work_.element(), static_cast<double>(wanted)));
     }
     if (!(worst <= oracle::kBackward * largest)) {
       return "wrong result: error " + std::to_string(static_cast<double>(worst / largest)) + " found in plane " +
@@ -115,12 +121,12 @@ void BackwardWork::Measure(benchmark::State &state, const Shape &shape, Layout l
     benchmark::ClobberMemory();
   }
   if (const std::string wrong = WrongTarget(backend); !wrong.empty()) return work_.Refuse(state, wrong);
-  SetBytes(state, Elements(shape));
+  SetBytes(state, Elements(shape) * Size(work_.element()));
 }
 
 void BackwardWork::Register(const Shape &shape, Layout layout, const std::vector<std::string> &backends, int threads) {
   const std::string name = ShapeName(shape);
-  const int64_t elements = Elements(shape);
+  const int64_t floats = work_.Floats(Elements(shape));
   dscale_.resize(std::max(dscale_.size(), static_cast<size_t>(shape[1])));
   dshift_.resize(dscale_.size());
   const auto add = [&](const std::string &row, auto &&function) {
@@ -129,20 +135,20 @@ void BackwardWork::Register(const Shape &shape, Layout layout, const std::vector
     if (threads > 1) added->UseRealTime();
     return added;
   };
-  const Stream &stream = FasterStream(work_.y(), work_.x(), dy_.data(), static_cast<size_t>(elements));
-  auto *row = add(StreamRow(name), [this, elements, &stream](benchmark::State &state) {
+  const Stream &stream = FasterStream(work_.y(), work_.x(), dy_floats(), static_cast<size_t>(floats));
+  auto *row = add(StreamRow(name), [this, floats, &stream](benchmark::State &state) {
     const int64_t parts = state.threads(), part = state.thread_index();
-    const int64_t begin = elements * part / parts, end = elements * (part + 1) / parts;
+    const int64_t begin = floats * part / parts, end = floats * (part + 1) / parts;
     for (auto _ : state) {
-      stream.run(work_.y() + begin, work_.x() + begin, dy_.data() + begin, static_cast<size_t>(end - begin));
+      stream.run(work_.y() + begin, work_.x() + begin, dy_floats() + begin, static_cast<size_t>(end - begin));
       benchmark::ClobberMemory();
     }
-    SetBytes(state, end - begin);
+    SetBytes(state, (end - begin) * static_cast<int64_t>(sizeof(float)));
     state.SetLabel(stream.name);
   });
   if (threads > 1) row->Threads(threads);
   for (const std::string &backend : backends) {
-    add(BackwardRow(name, layout, backend),
+    add(BackwardRow(ElementName(work_.element()), name, layout, backend),
         [=, this](benchmark::State &state) { Measure(state, shape, layout, backend); });
   }
 }

@@ -21,7 +21,7 @@ class BackwardWork {
   // For tensors of up to `elements` elements. Throws std::bad_alloc.
   BackwardWork(Workload &work, int64_t elements);
 
-  // Makes the rows backward/f32/<layout>/<shape>/<back end> and stream/<shape>.
+  // Makes the rows backward/<dtype>/<layout>/<shape>/<back end> and stream/<shape>.
   void Register(const Shape &shape, Layout layout, const std::vector<std::string> &backends, int threads);
 
  private:
@@ -33,11 +33,15 @@ class BackwardWork {
   void Statistics(const Shape &shape, Layout layout, const std::string &backend, Tensor *mean, Tensor *rstd);
 
   Workload &work_;
-  std::vector<float> dy_, dscale_, dshift_;
+  const float *dy_floats() const { return reinterpret_cast<const float *>(dy_.data()); }
+  double dy_at(int64_t i) const { return Read(work_.element(), dy_.data() + i * Size(work_.element())); }
+
+  std::vector<char> dy_;
+  std::vector<double> dscale_, dshift_;  // memory for either type of scale
   std::map<std::tuple<Shape, Layout, std::string>, std::string> verdicts_;
 };
 
-std::string BackwardRow(const std::string &shape, Layout layout, const std::string &backend);
+std::string BackwardRow(const std::string &dtype, const std::string &shape, Layout layout, const std::string &backend);
 std::string StreamRow(const std::string &shape);
 
 }  // namespace haline::bench

@@ -14,76 +14,41 @@ import time
 import torch
 import torch.nn.functional as functional
 
+from report import c_interface
+from report.c_interface import BFLOAT, CPU, CUDA, FLOAT, Options
+
 SHAPES = {
     "tiny": [(1024, 512, 2, 2), (1024, 512, 4, 4), (1024, 256, 8, 8)],
     "medium": [(512, 512, 16, 16), (128, 512, 32, 32), (64, 256, 64, 64), (32, 128, 128, 128)],
     "large": [(16, 64, 256, 256), (1, 32, 1080, 1920), (2, 32, 128, 128, 128), (1, 3, 4096, 4096)],
 }
 TARGETS = {("forward", "tiny"): 0.5, ("backward", "tiny"): 0.5, ("forward", ""): 0.85, ("backward", ""): 0.8}
+PEERS = ["haline", "eager", "compiled", "cudnn", "triton"]
 EPS = 1e-5
 
 
-class Device(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int32), ("id", ctypes.c_int32)]
-
-
-class Dtype(ctypes.Structure):
-    _fields_ = [("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16)]
-
-
-class Tensor(ctypes.Structure):
+def tensor(t):
     """haline_tensor over a torch tensor's memory, which it keeps."""
-
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("device", Device),
-        ("ndim", ctypes.c_int32),
-        ("dtype", Dtype),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("strides", ctypes.POINTER(ctypes.c_int64)),
-        ("byte_offset", ctypes.c_uint64),
-    ]
-
-    def __init__(self, t):
-        shape = (ctypes.c_int64 * t.ndim)(*t.shape)
-        strides = (ctypes.c_int64 * t.ndim)(*t.stride())
-        code = 4 if t.dtype == torch.bfloat16 else 2
-        device = Device(2, t.device.index or 0) if t.is_cuda else Device(1, 0)
-        super().__init__(t.data_ptr(), device, t.ndim, Dtype(code, 8 * t.element_size(), 1), shape, strides, 0)
-        self.keep = (t, shape, strides)
-
-
-class Options(ctypes.Structure):
-    """haline_options."""
-
-    _fields_ = [
-        ("size", ctypes.c_size_t),
-        ("eps", ctypes.c_double),
-        ("backend", ctypes.c_char_p),
-        ("activation", ctypes.c_int),
-        ("negative_slope", ctypes.c_double),
-        *((name, ctypes.POINTER(Tensor)) for name in ("residual", "lengths", "mean", "rstd")),
-        *((name, ctypes.POINTER(Tensor)) for name in ("given_mean", "given_rstd", "given_variance")),
-        *((name, ctypes.POINTER(Tensor)) for name in ("running_mean", "running_variance")),
-        ("momentum", ctypes.c_double),
-        ("dresidual", ctypes.POINTER(Tensor)),
-        ("frozen", ctypes.c_int32),
-        ("queue", ctypes.c_void_p),
-    ]
+    dtype = (BFLOAT if t.dtype == torch.bfloat16 else FLOAT, 8 * t.element_size())
+    device = (CUDA, t.device.index or 0) if t.is_cuda else (CPU, 0)
+    return c_interface.tensor(t.data_ptr(), device, dtype, t.shape, t.stride(), t)
 
 
 class Haline:
-    """The library's two passes on torch tensors, on PyTorch's current stream."""
+    """The library's two passes on torch tensors, on PyTorch's current stream; the host's by a back end of a name."""
 
-    def __init__(self, path):
+    def __init__(self, path, backend):
         self.library = ctypes.CDLL(path)
         self.library.haline_error_message.restype = ctypes.c_char_p
+        self.library.haline_last_target.restype = ctypes.c_char_p
+        self.backend = backend and backend.encode()
 
     def options(self, x, **tensors):
         queue = torch.cuda.current_stream().cuda_stream if x.is_cuda else None
         options = Options(size=ctypes.sizeof(Options), eps=EPS, negative_slope=0.01, momentum=0.1, queue=queue)
+        options.backend = self.backend
         for name, t in tensors.items():
-            setattr(options, name, ctypes.pointer(Tensor(t)))
+            setattr(options, name, ctypes.pointer(tensor(t)))
         return options
 
     def check(self, status):
@@ -92,7 +57,7 @@ class Haline:
 
     def forward(self, x, scale, shift, y, mean, rstd):
         """A function that does it once more."""
-        args = [Tensor(t) for t in (x, scale, shift, y)]
+        args = [tensor(t) for t in (x, scale, shift, y)]
         options = self.options(x, mean=mean, rstd=rstd)
         call = self.library.haline_instance_norm
         pointers = [ctypes.byref(a) for a in (*args, options)]
@@ -100,23 +65,29 @@ class Haline:
 
     def backward(self, x, dy, scale, shift, mean, rstd, dx, dscale, dshift):
         """Likewise."""
-        args = [Tensor(t) for t in (x, dy, scale, shift, mean, rstd, dx, dscale, dshift)]
+        args = [tensor(t) for t in (x, dy, scale, shift, mean, rstd, dx, dscale, dshift)]
         options = self.options(x)
         call = self.library.haline_instance_norm_backward
         pointers = [ctypes.byref(a) for a in (*args, options)]
         return lambda: self.check(call(*pointers))
 
 
+class LeftOutError(Exception):
+    """Why a peer is not measured."""
+
+
 def triton_forward(x, scale, shift):
-    """A kernel as those for layer norms are: a program for each plane, which it keeps; None where it does not fit."""
+    """A kernel as those for layer norms are: a program for each plane, which it keeps."""
     try:
         import triton
         import triton.language as tl
     except ImportError:
-        return None
+        raise LeftOutError("not installed") from None
     size = x[0, 0].numel()
-    if not x.is_cuda or size > 65536:
-        return None
+    if not x.is_cuda:
+        raise LeftOutError("needs a GPU")
+    if size > 65536:
+        raise LeftOutError("planes of more than 65536 elements")
 
     @triton.jit
     def kernel(x_at, scale_at, shift_at, y_at, channels, size, eps, block: tl.constexpr):
@@ -174,6 +145,21 @@ def wrong(found, exact):
     return None if error <= 1e-5 else f"error {error:.1e}"
 
 
+def result(make, exact, base, cuda, budget):
+    """A peer's entry: its time and what fraction of the copy's speed that is, or what is wrong with it."""
+    try:
+        run = make()
+        problem = wrong(run()[:1].detach(), exact)
+        if problem:
+            return {"wrong": problem}
+        taken = seconds(run, cuda, budget)
+    except LeftOutError as why:
+        return {"left_out": str(why)}
+    except Exception as error:  # a peer's own: a compiler that is missing, memory
+        return {"failed": f"{type(error).__name__}: {error}".split("\n")[0][:200]}
+    return {"seconds": taken, "fraction": base / taken}
+
+
 def measure(haline, regime, shape, device, budget):
     """One shape: a record for each pass."""
     cuda = device == "cuda"
@@ -182,81 +168,101 @@ def measure(haline, regime, shape, device, budget):
     y, dx, mean, rstd = torch.empty_like(x), torch.empty_like(x), *torch.empty((2, *shape[:2]), device=device)
     dscale, dshift = torch.empty_like(scale), torch.empty_like(shift)
     eager = lambda x, a, b: functional.instance_norm(x, weight=a, bias=b, eps=EPS)  # noqa: E731
-    compiled = torch.compile(eager) if cuda else eager
+
+    def compiled():
+        if not cuda:
+            raise LeftOutError("needs a GPU")
+        return torch.compile(eager)
 
     wide = x[:1].double().requires_grad_()
     exact_y = eager(wide, scale.double(), shift.double())
     (exact_dx,) = torch.autograd.grad(exact_y, wide, dy[:1].double())
     exact_y = exact_y.detach()
-
-    run_haline = haline.forward(x, scale, shift, y, mean, rstd)
-    forward = {
-        "haline": lambda: (run_haline(), y)[1],
-        "eager": lambda: eager(x, scale, shift),
-        "compiled": lambda: compiled(x, scale, shift),
-        "cudnn": cudnn_forward(x, scale, shift),
-        "triton": triton_forward(x, scale, shift),
-    }
     leaves = [t.detach().clone().requires_grad_() for t in (x, scale, shift)]
+
+    def of(f, *args):
+        return lambda: f(*args)
+
+    def of_haline(run, written):
+        return lambda: (run(), written)[1]
 
     def graph(f):
         out = f(*leaves)
         return lambda: torch.autograd.grad(out, leaves, dy, retain_graph=True)[0]
 
-    run_haline_backward = haline.backward(x, dy, scale, shift, mean, rstd, dx, dscale, dshift)
+    forward = {
+        "haline": lambda: of_haline(haline.forward(x, scale, shift, y, mean, rstd), y),
+        "eager": lambda: of(eager, x, scale, shift),
+        "compiled": lambda: of(compiled(), x, scale, shift),
+        "cudnn": lambda: cudnn_forward(x, scale, shift),
+        "triton": lambda: triton_forward(x, scale, shift),
+    }
     backward = {
-        "haline": lambda: (run_haline_backward(), dx)[1],
-        "eager": graph(eager),
-        "compiled": graph(compiled),
+        "haline": lambda: of_haline(haline.backward(x, dy, scale, shift, mean, rstd, dx, dscale, dshift), dx),
+        "eager": lambda: graph(eager),
+        "compiled": lambda: graph(compiled()),
     }
     scratch = torch.empty_like(x)
     copy = seconds(lambda: scratch.copy_(x), cuda, budget)
     stream = seconds(lambda: torch.add(x, dy, out=scratch), cuda, budget)
     records = []
-    for name, runs, base, exact in (("forward", forward, copy, exact_y), ("backward", backward, stream, exact_dx)):
-        record = {"regime": regime, "shape": list(shape), "pass": name, "copy_seconds": base, "results": {}}
-        for peer, run in runs.items():
-            if run is None:
-                continue
-            problem = wrong(run()[:1].detach(), exact)
-            entry = {"wrong": problem} if problem else {"seconds": seconds(run, cuda, budget)}
-            if not problem:
-                entry["fraction"] = base / entry["seconds"]
-            record["results"][peer] = entry
-        records.append(record)
+    for name, peers, base, exact in (("forward", forward, copy, exact_y), ("backward", backward, stream, exact_dx)):
+        results = {peer: result(make, exact, base, cuda, budget) for peer, make in peers.items()}
+        records.append({"regime": regime, "shape": list(shape), "pass": name, "copy_seconds": base, "results": results})
     return records
+
+
+def row(record):
+    """A line of the table, and what it has to say of peers without a number."""
+    name = "x".join(map(str, record["shape"]))
+    cells, notes = [], []
+    for peer in PEERS:
+        entry = record["results"].get(peer, {})
+        cells.append(f"{entry['fraction']:9.3f}" if "fraction" in entry else f"{next(iter(entry), '-'):>9}")
+        for kind in ("wrong", "failed", "left_out"):
+            if kind in entry:
+                notes.append(f"{peer} {kind.replace('_', ' ')}: {entry[kind]}")
+    target = TARGETS.get((record["pass"], record["regime"]), TARGETS[record["pass"], ""])
+    return f"{name:>20} {record['pass']:>9} {record['copy_seconds']:9.2e} {' '.join(cells)}  {target}", notes
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", required=True, help="libhaline.so")
-    parser.add_argument("--out", default="gpu.json")
+    parser.add_argument("--out", default="gpu.json", help="the file to write [gpu.json]")
+    parser.add_argument("--minutes", type=float, default=6, help="after these, shapes are left out [6]")
     parser.add_argument("--dry-run", action="store_true", help="on the processor, small: does all of it work?")
+    parser.add_argument("--backend", help="of haline's in a dry run: opencl, ... [the best for the processor]")
     options = parser.parse_args()
+    if options.backend and not options.dry_run:
+        parser.error("--backend: goes with --dry-run; tensors of a GPU have their own")
     if not options.dry_run and not torch.cuda.is_available():
         sys.exit("bench-gpu: no NVIDIA GPU that PyTorch can use was found; --dry-run does without")
     device = "cpu" if options.dry_run else "cuda"
-    haline, records = Haline(options.library), []
-    peers = ["haline", "eager", "compiled", "cudnn", "triton"]
-    print(
-        f"{'shape':>20} {'pass':>9} {'copy':>9} "
-        + " ".join(f"{p:>9}" for p in peers)
-        + "  fractions of the copy; target"
-    )
+    haline, records, notes = Haline(options.library, options.backend), [], []
+    end = time.monotonic() + 60 * options.minutes
+    print(f"{'shape':>20} {'pass':>9} {'copy':>9} {' '.join(f'{p:>9}' for p in PEERS)}  fractions of the copy; target")
     for regime, shapes in SHAPES.items():
         for shape in shapes:
             if options.dry_run:
                 shape = (2, 3, *(min(extent, 16) for extent in shape[2:]))
+            if time.monotonic() > end:
+                notes.append(f"{'x'.join(map(str, shape))} left out: {options.minutes:g} minutes are over")
+                continue
             for record in measure(haline, regime, shape, device, 0.02 if options.dry_run else 0.4):
                 records.append(record)
-                cells = [record["results"].get(p, {}) for p in peers]
-                texts = [f"{c['fraction']:9.3f}" if "fraction" in c else f"{c.get('wrong', '-')[:9]:>9}" for c in cells]
-                target = TARGETS.get((record["pass"], regime), TARGETS[record["pass"], ""])
-                name = "x".join(map(str, shape))
-                print(f"{name:>20} {record['pass']:>9} {record['copy_seconds']:9.2e} {' '.join(texts)}  {target}")
+                line, said = row(record)
+                print(line, flush=True)
+                notes += [note for note in said if note not in notes]
+    print("\n".join(notes))
     where = torch.cuda.get_device_name() if device == "cuda" else "dry run on the processor"
+    target = haline.library.haline_last_target().decode()
+    root = {"device": where, "torch": torch.__version__, "haline": target, "notes": notes, "records": records}
     with open(options.out, "w") as file:
-        json.dump({"device": where, "torch": torch.__version__, "records": records}, file, indent=1)
+        json.dump(root, file, indent=1)
+    print(f"{where}, {target}; {options.out} has it all")
+    if any("wrong" in r["results"]["haline"] or "failed" in r["results"]["haline"] for r in records):
+        sys.exit("bench-gpu: haline is wrong, or failed")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 // How fast is haline, on this machine, by shape and back end, and beside a copy of the same bytes?
 //
-// Rows forward/f32/<nchw or nhwc>/<shape>/<back end> and copy/<shape>; docs/benchmarks.md says how to read them.
+// Rows forward/<dtype>/<nchw or nhwc>/<shape>/<back end> and copy/<shape>; docs/benchmarks.md says how to read them.
 //
 // SPDX-License-Identifier: MIT
 #include <benchmark/benchmark.h>
@@ -21,52 +21,50 @@
 namespace haline::bench {
 namespace {
 
-void SetBytes(benchmark::State &state, int64_t elements) {
-  state.SetBytesProcessed(state.iterations() * elements * 2 * static_cast<int64_t>(sizeof(float)));
-}
+void SetBytes(benchmark::State &state, int64_t bytes) { state.SetBytesProcessed(state.iterations() * bytes * 2); }
 
 void Forward(benchmark::State &state, Workload &work, const Shape &shape, Layout layout, const std::string &backend) {
   const std::string &verdict = work.Verify(shape, layout, backend);
   if (!verdict.empty()) return work.Refuse(state, verdict);
   const Shape strides = Strides(shape, layout);
-  const ConstTensorView x(work.x(), shape, strides);
-  const TensorView y(work.y(), shape, strides);
+  const ConstTensorView x = work.X(shape, strides), scale = work.Scale(shape[1]), shift = work.Shift(shape[1]);
+  const TensorView y = work.Y(shape, strides);
   const Options options{.eps = Workload::kEps, .backend = backend};
   for (auto _ : state) {
-    instance_norm(x, y, work.scale(), work.shift(), options);
+    instance_norm(x, y, scale, shift, options);
     benchmark::ClobberMemory();
   }
   if (const std::string wrong = WrongTarget(backend); !wrong.empty()) return work.Refuse(state, wrong);
-  SetBytes(state, Elements(shape));
+  SetBytes(state, Elements(shape) * Size(work.element()));
 }
 
 // Each thread copies its share.
-void CopyShare(benchmark::State &state, const Workload &work, int64_t elements, const Copy &copy) {
+void CopyShare(benchmark::State &state, const Workload &work, int64_t floats, const Copy &copy) {
   const int64_t threads = state.threads(), thread = state.thread_index();
-  const int64_t begin = elements * thread / threads, end = elements * (thread + 1) / threads;
+  const int64_t begin = floats * thread / threads, end = floats * (thread + 1) / threads;
   for (auto _ : state) {
     copy.run(work.y() + begin, work.x() + begin, static_cast<size_t>(end - begin));
     benchmark::ClobberMemory();
   }
-  SetBytes(state, end - begin);
+  SetBytes(state, (end - begin) * static_cast<int64_t>(sizeof(float)));
   state.SetLabel(copy.name);
 }
 
 void Register(Workload &work, const Shape &shape, Layout layout, const std::vector<std::string> &backends,
               int threads) {
   const std::string name = ShapeName(shape);
-  const int64_t elements = Elements(shape);
+  const int64_t floats = work.Floats(Elements(shape));
   const auto add = [&](const std::string &row, auto &&function) {
     benchmark::internal::Benchmark *added = benchmark::RegisterBenchmark(row.c_str(), function);
     added->Unit(benchmark::kMicrosecond);
     if (threads > 1) added->UseRealTime();  // the time of one thread is its own; that of several is the clock's
     return added;
   };
-  const Copy &copy = FasterCopy(work.y(), work.x(), static_cast<size_t>(elements));
-  auto *row = add(CopyRow(name), [=, &work, &copy](benchmark::State &s) { CopyShare(s, work, elements, copy); });
+  const Copy &copy = FasterCopy(work.y(), work.x(), static_cast<size_t>(floats));
+  auto *row = add(CopyRow(name), [=, &work, &copy](benchmark::State &s) { CopyShare(s, work, floats, copy); });
   if (threads > 1) row->Threads(threads);
   for (const std::string &backend : backends) {
-    add(ForwardRow(name, layout, backend),
+    add(ForwardRow(ElementName(work.element()), name, layout, backend),
         [=, &work](benchmark::State &s) { Forward(s, work, shape, layout, backend); });
   }
 }
@@ -78,6 +76,7 @@ struct Arguments {
   std::vector<std::string> shapes = {"table"};
   std::string layout = LayoutName(Layout::kNchw);
   std::string pass = "forward";
+  std::string dtype = ElementName(Element::kF32);
   int threads = 1;
   std::vector<std::string> rest;  // Google Benchmark's
 };
@@ -88,8 +87,8 @@ std::string Footer() {
   for (const ShapeSet &set : ShapeSets()) {
     text << "  " << std::left << std::setw(11) << set.name << set.what << " (" << set.shapes.size() << ")\n";
   }
-  text << "\nRows are forward/f32/<layout>/<shape>/<back end> and copy/<shape>, with --pass=backward\n"
-          "backward/f32/<layout>/<shape>/<back end> and stream/<shape>. Google Benchmark's options work too; by\n"
+  text << "\nRows are forward/<dtype>/<layout>/<shape>/<back end> and copy/<shape>, with --pass=backward\n"
+          "backward/<dtype>/<layout>/<shape>/<back end> and stream/<shape>. Google Benchmark's options work too; by\n"
           "default --benchmark_repetitions=9 --benchmark_min_time=0.03 --benchmark_enable_random_interleaving=true\n"
           "--benchmark_report_aggregates_only=true. Among the others:\n"
           "  --benchmark_filter=REGEX    the rows to run, as in 'copy|avx512'\n"
@@ -112,7 +111,7 @@ int Run(const Arguments &arguments, char *program) {
     elements = std::max(elements, Elements(shape));
     channels = std::max(channels, shape[1]);
   }
-  Workload work(elements, channels);
+  Workload work(elements, channels, ParseElement(arguments.dtype));
   const std::vector<std::string> backends = haline::backends();
   const bool forward = arguments.pass != "backward", backward = arguments.pass != "forward";
   BackwardWork backward_work(work, backward ? elements : 0);
@@ -125,8 +124,8 @@ int Run(const Arguments &arguments, char *program) {
   benchmark::AddCustomContext("haline_version", haline_version());
   benchmark::AddCustomContext("haline_threads", std::to_string(haline_num_threads()));
   const bool ran = RunAndPrint(arguments.rest, [&](std::ostream &out, const Medians &medians) {
-    if (forward) PrintBandwidth(out, medians, names, layout, backends);
-    if (backward) PrintBandwidth(out, medians, names, layout, backends, kBackward);
+    if (forward) PrintBandwidth(out, medians, arguments.dtype, names, layout, backends);
+    if (backward) PrintBandwidth(out, medians, arguments.dtype, names, layout, backends, kBackward);
   });
   return ran && !work.failed() ? 0 : 1;
 }
@@ -143,6 +142,9 @@ int main(int argc, char **argv) {
         ->capture_default_str();
     app.add_option("--layout", arguments.layout, "How tensors lie in memory: planes, or channels last (nhwc, ndhwc)")
         ->check(CLI::IsMember(std::vector<std::string>{"nchw", "nhwc"}))
+        ->capture_default_str();
+    app.add_option("--dtype", arguments.dtype, "The type of the tensors' elements")
+        ->check(CLI::IsMember({"f32", "f16", "bf16", "f64"}))
         ->capture_default_str();
     app.add_option("--pass", arguments.pass, "What to measure")
         ->check(CLI::IsMember({"forward", "backward", "both"}))

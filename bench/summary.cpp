@@ -72,14 +72,15 @@ bool RunAndPrint(const std::vector<std::string> &words,
   return ran > 0;
 }
 
-std::string ForwardRow(const std::string &shape, Layout layout, const std::string &backend) {
-  return std::string("forward/f32/").append(LayoutName(layout)).append("/").append(shape).append("/").append(backend);
+std::string ForwardRow(const std::string &dtype, const std::string &shape, Layout layout, const std::string &backend) {
+  return "forward/" + dtype + "/" + LayoutName(layout) + "/" + shape + "/" + backend;
 }
 
 std::string CopyRow(const std::string &shape) { return "copy/" + shape; }
 
-void PrintBandwidth(std::ostream &out, const Medians &medians, const std::vector<std::string> &shapes, Layout layout,
-                    const std::vector<std::string> &backends, const Bandwidth &bandwidth) {
+void PrintBandwidth(std::ostream &out, const Medians &medians, const std::string &dtype,
+                    const std::vector<std::string> &shapes, Layout layout, const std::vector<std::string> &backends,
+                    const Bandwidth &bandwidth) {
   const auto find = [&](const std::string &name) {
     const auto at = medians.find(name);
     return at == medians.end() ? Median() : at->second;
@@ -92,7 +93,7 @@ void PrintBandwidth(std::ostream &out, const Medians &medians, const std::vector
     const Median copy = find(bandwidth.baseline_row(shape));
     out << Format("%-20s %8.1f", shape.c_str(), copy.bytes_per_second / 1e9);
     for (const std::string &backend : backends) {
-      const double speed = find(bandwidth.row(shape, layout, backend)).bytes_per_second;
+      const double speed = find(bandwidth.row(dtype, shape, layout, backend)).bytes_per_second;
       if (speed <= 0) {
         out << Format(" %15s", "-");
       } else if (copy.bytes_per_second <= 0) {

@@ -38,21 +38,22 @@ bool RunAndPrint(const std::vector<std::string> &words,
                  const std::function<void(std::ostream &, const Medians &)> &print);
 
 // The names of the rows.
-std::string ForwardRow(const std::string &shape, Layout layout, const std::string &backend);
+std::string ForwardRow(const std::string &dtype, const std::string &shape, Layout layout, const std::string &backend);
 std::string CopyRow(const std::string &shape);
 
 // The rows of a table, and what they are measured against.
 struct Bandwidth {
   const char *title, *baseline, *made;  // of the columns with the baseline's speed, and what it was made by
-  std::string (*row)(const std::string &shape, Layout layout, const std::string &backend);
+  std::string (*row)(const std::string &dtype, const std::string &shape, Layout layout, const std::string &backend);
   std::string (*baseline_row)(const std::string &shape);
 };
 constexpr Bandwidth kForward = {"counting one read and one write, and (fraction of the copy's)", "copy", "copied by",
                                 ForwardRow, CopyRow};
 
 // GB/s of each shape (lines) and back end (columns), and the fraction of the baseline's speed in the same run.
-void PrintBandwidth(std::ostream &out, const Medians &medians, const std::vector<std::string> &shapes, Layout layout,
-                    const std::vector<std::string> &backends, const Bandwidth &bandwidth = kForward);
+void PrintBandwidth(std::ostream &out, const Medians &medians, const std::string &dtype,
+                    const std::vector<std::string> &shapes, Layout layout, const std::vector<std::string> &backends,
+                    const Bandwidth &bandwidth = kForward);
 
 }  // namespace haline::bench
 

@@ -18,8 +18,13 @@
 #include "bench/shapes.h"
 #include "haline/haline.hpp"
 #include "reference/oracle.h"
+#include "runtime/element.h"
 
 namespace haline::bench {
+
+haline_dtype DType(Element element);
+Element ParseElement(const std::string &name);
+const char *ElementName(Element element);  // "bf16"
 
 // Where element s of plane p lies.
 class Places {
@@ -31,10 +36,11 @@ class Places {
     return last_ ? (p / channels_ * size_ + s) * channels_ + p % channels_ : p * size_ + s;
   }
 
-  // The elements of plane p of a tensor.
-  std::vector<oracle::Wide> Plane(const float *tensor, int64_t p) const {
+  // The elements of plane p of a tensor whose element i is value(i).
+  template <typename Value>
+  std::vector<oracle::Wide> Plane(int64_t p, const Value &value) const {
     std::vector<oracle::Wide> plane;
-    for (int64_t s = 0; s < size_; s++) plane.push_back(tensor[(*this)(p, s)]);
+    for (int64_t s = 0; s < size_; s++) plane.push_back(value((*this)(p, s)));
     return plane;
   }
 
@@ -50,12 +56,28 @@ class Workload {
   static constexpr double kEps = 1e-5;
 
   // For tensors of up to `elements` elements and `channels` channels. Throws std::bad_alloc.
-  Workload(int64_t elements, int64_t channels);
+  Workload(int64_t elements, int64_t channels, Element element = Element::kF32);
 
-  const float *x() const { return x_.get(); }
-  float *y() const { return y_.get(); }
-  const float *scale() const { return scale_.data(); }
-  const float *shift() const { return shift_.data(); }
+  Element element() const { return element_; }
+  ConstTensorView X(const Shape &shape, const Shape &strides = {}) const {
+    return {x_.get(), DType(element_), shape, strides};
+  }
+  TensorView Y(const Shape &shape, const Shape &strides = {}) const {
+    return {y_.get(), DType(element_), shape, strides};
+  }
+  ConstTensorView Scale(int64_t channels) const { return PerChannel(scale_, float_scale_, channels); }
+  ConstTensorView Shift(int64_t channels) const { return PerChannel(shift_, float_shift_, channels); }
+  double x_at(int64_t i) const { return Read(element_, x_.get() + i * Size(element_)); }
+  double y_at(int64_t i) const { return Read(element_, y_.get() + i * Size(element_)); }
+  void SpoilY(int64_t elements);  // makes them NaN
+
+  // The same as floats: what they are, or, for copies, the memory of other elements. `Floats` says how many floats are
+  // as many bytes as so many elements, but for a rest of less than one.
+  const float *x() const { return reinterpret_cast<const float *>(x_.get()); }
+  float *y() const { return reinterpret_cast<float *>(y_.get()); }
+  const float *scale() const { return float_scale_.data(); }
+  const float *shift() const { return float_shift_.data(); }
+  int64_t Floats(int64_t elements) const { return elements * Size(element_) / static_cast<int64_t>(sizeof(float)); }
 
   // Runs `backend` once on `shape` and holds every element against the oracle. "" where all is well, or else what is
   // wrong: an error, another back end than the one asked for, or a wrong result. The second call with the same
@@ -74,19 +96,29 @@ class Workload {
   void FindMoments(const Shape &shape, Layout layout);
 
   struct Free {
-    void operator()(float *p) const { std::free(p); }
+    void operator()(char *p) const { std::free(p); }
   };
-  using Memory = std::unique_ptr<float[], Free>;
-  static Memory Allocate(int64_t count);
+  using Memory = std::unique_ptr<char[], Free>;
+  static Memory Allocate(int64_t bytes);
+  ConstTensorView PerChannel(const std::vector<double> &doubles, const std::vector<float> &floats,
+                             int64_t channels) const {
+    if (element_ == Element::kF64) return {doubles.data(), Shape{channels}};
+    return {floats.data(), Shape{channels}};
+  }
 
+  const Element element_;
   Memory x_, y_;
-  std::vector<float> scale_, shift_;
+  std::vector<double> scale_, shift_;
+  std::vector<float> float_scale_, float_shift_;  // exactly these
   std::map<std::tuple<Shape, Layout, std::string>, std::string> verdicts_;
   Shape moments_shape_;  // whose moments these are
   Layout moments_layout_ = Layout::kNchw;
   std::vector<oracle::Moments> moments_;
   bool failed_ = false;
 };
+
+// How far from the exact value rounding it to an element takes it, at most.
+double Rounding(Element element, double exact);
 
 // "" where the last call of the calling thread ran the kernels of `backend`, or else what ran.
 std::string WrongTarget(const std::string &backend);

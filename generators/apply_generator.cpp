@@ -37,17 +37,19 @@ class Apply : public KernelGenerator<Apply> {
     rounded(c, n) =
         Tuple(cast(type, coefficients(c, 0, n)), cast(type, coefficients(c, 1, n)), cast(type, coefficients(c, 2, n)));
     const Expr result = Result(load(x), Values(rounded, {c, n}), has_residual, load(residual), cast(type, slope), form);
-    Define(y, {s, c, n}, Store(result, element, get_target()), {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
+    Define(y, {s, c, n}, StoreResult(result, form, element, get_target()), {{s, 0, x.dim(0).extent()}}, c, n,
+           Fast(c, n));
   }
 
   void schedule() {
     if (using_autoscheduler()) return Estimate(*this);
     if (gpu()) {
-      ScheduleElements(y);
+      ScheduleElements(y, x.dim(1).stride() == 1);
       return FinishGpuSchedule(x, residual, y);
     }
     // Guarded, not shifted inwards: y may be x, and nothing may be read twice.
     const int vector = natural_vector_size(MathType(element));
+    ScheduleBFloats(get_pipeline());
     if (layout == Layout::kLast) {
       for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
       SetLayout(y, layout);
@@ -63,7 +65,7 @@ class Apply : public KernelGenerator<Apply> {
       Var step("step");
       y.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
     } else {
-      y.vectorize(s, vector, TailStrategy::GuardWithIf);
+      y.vectorize(s, ElementVector(element, get_target()), TailStrategy::GuardWithIf);
     }
     y.specialize(form == 0);
     y.specialize(form == 1);

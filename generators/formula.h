@@ -31,6 +31,13 @@ inline Halide::Expr Result(const Halide::Expr &x, const Exprs &numbers, const Ha
   return Halide::select(form == 0, normal, form == 1, Activate(normal, slope), OneNan(Activate(z, slope)));
 }
 
+// Result as it is stored. form = 0 makes no NaN, as a plane that has one isn't normalised in float.
+inline Halide::Expr StoreResult(const Halide::Expr &result, const Halide::Expr &form, Element e,
+                                const Halide::Target &target) {
+  const Halide::Expr stored = Store(result, e, target);
+  return StorageType(e).is_float() ? stored : Halide::select(form == 0, StoreNumber(result, e, target), stored);
+}
+
 // dx, of g, the gradient of z, and d = x - mean.
 inline Halide::Expr GradientResult(const Halide::Expr &g, const Halide::Expr &d, const Exprs &numbers) {
   return (g * numbers[0] + d * numbers[1]) + numbers[2];

@@ -57,6 +57,26 @@ class ExactArithmetic : public Halide::Internal::IRMutator {
   const Halide::Expr zero_;
 };
 
+// Kernels can't assert; Halide leaves out what they assert, with a warning for each.
+class NoAssertions : public Halide::Internal::IRMutator {
+ protected:
+  using IRMutator::visit;
+
+  Halide::Internal::Stmt visit(const Halide::Internal::For *op) override {
+    const bool kernel = op->for_type == Halide::Internal::ForType::GPUBlock;
+    kernels_ += kernel;
+    const Halide::Internal::Stmt s = IRMutator::visit(op);
+    kernels_ -= kernel;
+    return s;
+  }
+  Halide::Internal::Stmt visit(const Halide::Internal::AssertStmt *op) override {
+    return kernels_ > 0 ? Halide::Internal::Evaluate::make(0) : Halide::Internal::Stmt(op);
+  }
+
+ private:
+  int kernels_ = 0;
+};
+
 // A loop of an update: v from `min` on.
 struct UpdateLoop {
   Halide::Var v;
@@ -80,6 +100,7 @@ class KernelGenerator : public Halide::Generator<T> {
     (ports.dim(0).set_stride(Halide::Expr()), ...);
     for (auto *flag : flags_) flag->dim(0).set_stride(Halide::Expr());
     this->get_pipeline().add_custom_lowering_pass(new ExactArithmetic(*zero_));
+    this->get_pipeline().add_custom_lowering_pass(new NoAssertions);
   }
 
   // For configure(). flags < 0: works on whole results.
@@ -122,19 +143,22 @@ class KernelGenerator : public Halide::Generator<T> {
     Update(f, args, value, loops, condition);
   }
 
-  // The last channel that the kernel is to work on: blocks of planes may reach beyond.
-  Halide::Expr LastChannel() const { return *planes_[0] + *planes_[1] - 1; }
-
-  // numbers(c, which, n) = value, `count` of them: whole, and of the planes alone for which the condition holds, if
-  // there is one.
+  // c, or on GPUs, where blocks of planes may reach beyond it, the last that `f` has in dimension d.
   template <typename F>
-  void DefineNumbers(F &numbers, const std::vector<Halide::Var> &args, const Halide::Var &which, int count,
-                     const Halide::Expr &value, const Halide::Expr &condition) {
-    if (condition.defined()) {
-      Update(numbers, args, value, {{which, 0, count}}, condition);
-    } else {
-      numbers(args) = value;
-    }
+  Halide::Expr Within(const F &f, int d, const Halide::Expr &c) const {
+    return gpu() ? Halide::min(c, f.dim(d).max()) : c;
+  }
+
+  // A plane that there is: on GPUs, blocks of planes may reach beyond the last that the kernel is to work on.
+  Halide::Expr Plane(const Halide::Expr &c) const {
+    return planes_.empty() ? c : min(c, *planes_[0] + *planes_[1] - 1);
+  }
+
+  // numbers(c, which, n) = value, `count` of them: on GPUs of the planes in question alone.
+  template <typename F>
+  void DefineNumbers(F &numbers, const Halide::Var &which, int count, const Halide::Expr &value, const Halide::Var &c,
+                     const Halide::Var &n, const Halide::Expr &condition = Halide::Expr()) {
+    Define(numbers, {c, which, n}, value, {{which, 0, count}}, c, n, condition);
   }
 
   template <typename F>
@@ -159,34 +183,25 @@ class KernelGenerator : public Halide::Generator<T> {
   Halide::GeneratorInput<int32_t> *zero_ = nullptr;
 };
 
-constexpr int kGpuPlanes = 8;  // of a block, where the lanes of each are threads
+// Planes of a block where the lanes of each are threads; and where channels lie side by side, whose neighbours are then
+// a warp's threads, which read whole lines.
+constexpr int kGpuPlanes = 8, kGpuChannels = 32;
 
 // The update f(s, c, n) of KernelGenerator::Define, s among the args: tiles of 256 elements of 4 planes for 64 x 4
-// threads, which read and write whole lines also where planes are short.
-inline void ScheduleElements(Halide::Func f) {
-  using Halide::RVar;
+// threads, which read and write whole lines also where planes are short. Where channels lie side by side (`across`):
+// 64 elements of 32 planes for 32 x 16 threads.
+inline void ScheduleElements(Halide::Func f, const Halide::Expr &across) {
+  using Halide::RVar, Halide::TailStrategy;
   const std::vector<RVar> r = f.rvars();
-  RVar so("so"), si("si"), st("st"), su("su"), co("co"), ci("ci");
-  f.update()
-      .split(r[0], so, si, 256, Halide::TailStrategy::GuardWithIf)
-      .split(si, su, st, 64)
-      .split(r[1], co, ci, 4, Halide::TailStrategy::GuardWithIf)
-      .reorder({su, st, ci, so, co, r[2]})
-      .unroll(su)
-      .gpu_threads(st, ci)
-      .gpu_blocks(so, co, r[2]);
-}
-
-// The same, a block of 256 threads for each plane.
-inline void SchedulePlanes(Halide::Func f) {
-  using Halide::RVar;
-  const std::vector<RVar> r = f.rvars();
-  RVar so("so"), si("si");
-  f.update()
-      .split(r[0], so, si, 256, Halide::TailStrategy::GuardWithIf)
-      .reorder({so, si, r[1], r[2]})
-      .gpu_threads(si)
-      .gpu_blocks(r[1], r[2]);
+  const auto tiles = [&](Halide::Stage stage, bool channels) {
+    RVar so("so"), si("si"), st("st"), su("su"), co("co"), ci("ci");
+    stage.split(r[0], so, si, channels ? 64 : 256, TailStrategy::GuardWithIf).split(si, su, st, channels ? 16 : 64);
+    stage.split(r[1], co, ci, channels ? kGpuChannels : 4, TailStrategy::GuardWithIf);
+    const RVar inner = channels ? ci : st, outer = channels ? st : ci;
+    stage.reorder({su, inner, outer, so, co, r[2]}).unroll(su).gpu_threads(inner, outer).gpu_blocks(so, co, r[2]);
+  };
+  tiles(f.update().specialize(across), true);
+  tiles(f.update(), false);
 }
 
 // f(c, n), or f(c, which, n) with `which` unrolled: a thread for each plane, `threads` to a block.
@@ -204,11 +219,17 @@ struct PlaneThreads {
 
 // f(u, c, ...), sums of `lanes` lanes, where `at` is a loop over blocks: a thread for each lane of each plane, whose
 // sum is in registers until it is done.
-inline void ScheduleLanes(Halide::Func f, const Halide::LoopLevel &at, const Halide::Var &c, int lanes) {
+inline void ScheduleLanes(Halide::Func f, const Halide::LoopLevel &at, const Halide::Var &c, int lanes,
+                          const Halide::Expr &across = Halide::Expr()) {
   Halide::Func shared = f.in();
-  const Halide::Var u = shared.args()[0];
-  shared.compute_at(at).bound(u, 0, lanes).gpu_threads(u, c);
-  f.compute_at(shared, u);
+  const Halide::Var u = shared.args()[0], thread("thread");
+  shared.compute_at(at).bound(u, 0, lanes);
+  const auto threads = [&](Halide::Stage stage, const Halide::Var &inner, const Halide::Var &outer) {
+    stage.split(inner, inner, thread, 1).reorder(thread, inner, outer).gpu_threads(inner, outer);
+  };
+  if (across.defined()) threads(shared.specialize(across), c, u);
+  threads(shared, u, c);
+  f.compute_at(shared, thread);
 }
 
 }  // namespace haline

@@ -36,7 +36,7 @@ class GradientGenerator : public KernelGenerator<T> {
 
  protected:
   Halide::Expr Element_(Input<Volume> &f, const Halide::Expr &s) {
-    return Load(f(s, c, n), element, this->get_target());
+    return Load(f(s, this->Within(f, 1, c), n), element, this->get_target());
   }
 
   // The numbers of a plane (`plane` of n) in the type that is computed in: {h, a, b, mean}. Before D and G.

@@ -32,11 +32,12 @@ class GradientApply : public GradientGenerator<GradientApply> {
   void schedule() {
     if (using_autoscheduler()) return Estimate(*this);
     if (gpu()) {
-      ScheduleElements(dx);
+      ScheduleElements(dx, x.dim(1).stride() == 1);
       return FinishGpuSchedule(x, dy, residual, dx);
     }
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
     const int vector = natural_vector_size(MathType(element));
+    ScheduleBFloats(get_pipeline());
     if (layout == Layout::kLast) {
       SetInputLayouts();
       SetLayout(dx, layout);
@@ -53,7 +54,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
       Var step("step");
       dx.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
     } else {
-      dx.vectorize(s, vector, TailStrategy::GuardWithIf);
+      dx.vectorize(s, ElementVector(element, get_target()), TailStrategy::GuardWithIf);
     }
     dx.specialize(form == 0);
     dx.specialize(form == 1);

@@ -20,7 +20,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
   }
 
   void generate() {
-    Round(c);
+    Round(Within(mean, 0, c));
     const auto terms = [this](const Expr &s) {
       const Expr g = G(s), d = D(s);
       return GradientTerms(g, d);
@@ -35,10 +35,11 @@ class GradientSums : public GradientGenerator<GradientSums> {
     for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     if (gpu()) {
-      block_sums->ScheduleOnGpu(sums, 3);
+      block_sums->ScheduleOnGpu(sums, 3, x.dim(1).stride() == 1);
       return FinishGpuSchedule(x, dy, residual);
     }
     const int vector = natural_vector_size(MathType(element));
+    ScheduleBFloats(get_pipeline());
     if (layout == Layout::kPlanes) {
       sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(sums, b), vector, unroll);

@@ -28,9 +28,9 @@ class Moments : public KernelGenerator<Moments> {
   }
 
   void generate() {
-    center(c, n) = cast(MathType(element), pivot(c, n));
+    center(c, n) = cast(MathType(element), pivot(Within(pivot, 0, c), n));
     const auto terms = [this](const Expr &s) {
-      const Expr d = Load(x(s, c, n), element, get_target()) - center(c, n);
+      const Expr d = Load(x(s, Within(x, 1, c), n), element, get_target()) - center(c, n);
       return MomentTerms(d);
     };
     const Expr row = layout == Layout::kRows ? Expr(*channels) : Expr();
@@ -43,10 +43,11 @@ class Moments : public KernelGenerator<Moments> {
     x.dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     if (gpu()) {
-      block_sums->ScheduleOnGpu(sums, 2);
+      block_sums->ScheduleOnGpu(sums, 2, x.dim(1).stride() == 1);
       return FinishGpuSchedule(x);
     }
     const int vector = natural_vector_size(MathType(element));
+    ScheduleBFloats(get_pipeline());
     if (layout == Layout::kPlanes) {
       sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(sums, b), vector, unroll);

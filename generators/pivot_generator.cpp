@@ -19,7 +19,7 @@ class Pivot : public KernelGenerator<Pivot> {
 
   void generate() {
     const auto x = [this](const Expr &u, const Expr &run) {
-      return Load(samples(u, run, c, n), element, get_target());
+      return Load(samples(u, run, Within(samples, 2, c), n), element, get_target());
     };
     parts = std::make_unique<PlanePivot>(x, samples.dim(1).extent(), u, c, n);
     pivot(c, n) = cast<double>(parts->value);
@@ -29,6 +29,7 @@ class Pivot : public KernelGenerator<Pivot> {
     if (using_autoscheduler()) return Estimate(*this);
     if (gpu()) return ScheduleOnGpu();
     const int vector = natural_vector_size(MathType(element));
+    ScheduleBFloats(get_pipeline());
     samples.dim(0).set_bounds(0, kLanes);
     samples.dim(1).set_min(0);
     pivot.dim(0).set_min(0);
@@ -40,8 +41,10 @@ class Pivot : public KernelGenerator<Pivot> {
   void ScheduleOnGpu() {
     samples.dim(0).set_bounds(0, kLanes);
     samples.dim(1).set_min(0);
+    const Expr across = samples.dim(2).stride() == 1;
+    PlaneThreads(pivot.specialize(across), {}, c, n, kGpuChannels);
     const PlaneThreads threads(pivot, {}, c, n, kGpuPlanes);
-    ScheduleLanes(parts->runs, LoopLevel(pivot, threads.co), c, kLanes);
+    ScheduleLanes(parts->runs, LoopLevel(pivot, threads.co), c, kLanes, across);
     FinishGpuSchedule(samples);
   }
 

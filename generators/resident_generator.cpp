@@ -30,8 +30,7 @@ class Resident : public KernelGenerator<Resident> {
   void generate() {
     const Type type = MathType(element);
     const Expr size = this->size;
-    const auto plane = [&](const Expr &e) { return min(e, LastChannel()); };
-    staged(s, c, n) = x(s, plane(c), n);
+    staged(s, c, n) = x(s, Plane(c), n);
     const auto load = [&](const Expr &e) { return Load(e, element, get_target()); };
     const auto at = [=, this](const Expr &e) { return load(staged(unsafe_promise_clamped(e, 0, size - 1), c, n)); };
 
@@ -43,8 +42,8 @@ class Resident : public KernelGenerator<Resident> {
         [=, this](const Expr &e) { return MomentTerms(at(e) - cast(type, pivot(c, n))); }, size, chunk, c, n);
     numbers = std::make_unique<PlaneNumbers>(
         element, 1, Values(sums->total, {c, n}), [this](const Expr &e) { return pivot(e, n); },
-        [=, this](const Expr &e) { return scale(plane(e), n); },
-        [=, this](const Expr &e) { return shift(plane(e), n); }, eps, cast<double>(size), c, n);
+        [=, this](const Expr &e) { return scale(Plane(e), n); },
+        [=, this](const Expr &e) { return shift(Plane(e), n); }, eps, cast<double>(size), c, n);
 
     Exprs columns = Values(numbers->columns, {c, n});
     Define(coefficients, {c, which, n}, mux(which, columns), {{which, 0, 7}}, c, n);
@@ -57,9 +56,9 @@ class Resident : public KernelGenerator<Resident> {
   void schedule() {
     x.dim(0).set_min(0);
     coefficients.dim(1).set_bounds(0, 7);
-    ResidentSchedule schedule(y, coefficients, chunk, c, n);
+    BlockSchedule schedule(y, coefficients, ResidentShape(chunk), c, n);
     staged.bound(s, 0, max(size, 1));
-    schedule.Threads(staged);
+    schedule.Elements(staged, s);
     schedule.Lanes(pivots->runs);
     schedule.Numbers(pivot, {});
     sums->Schedule(&schedule);

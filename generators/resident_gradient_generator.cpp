@@ -23,7 +23,7 @@ class ResidentGradient : public GradientGenerator<ResidentGradient> {
   void configure() { AddInputs(1); }  // the forward pass's flag
 
   void generate() {
-    const Expr plane = min(c, LastChannel()), size = this->size;
+    const Expr plane = Plane(c), size = this->size;
     Round(plane);
     staged(s, c, n) = Tuple(x(s, plane, n), dy(s, plane, n));
     const auto load = [=, this](const Expr &e) { return Load(e, element, get_target()); };
@@ -45,9 +45,9 @@ class ResidentGradient : public GradientGenerator<ResidentGradient> {
   void schedule() {
     for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     gradient.dim(1).set_bounds(0, 6);
-    ResidentSchedule schedule(dx, gradient, chunk, c, n);
+    BlockSchedule schedule(dx, gradient, ResidentShape(chunk), c, n);
     staged.bound(s, 0, max(size, 1));
-    schedule.Threads(staged);
+    schedule.Elements(staged, s);
     schedule.Numbers(rounded, {});
     sums->Schedule(&schedule);
     schedule.Numbers(columns, {sums->total});

@@ -137,17 +137,22 @@ class BlockSums {
     tree_->Schedule(at);
   }
 
-  // For `sums` (c, which, b, n), which takes `count` of them: the blocks of planes are blocks.
-  void ScheduleOnGpu(Halide::Func sums, int count) {
+  // For `sums` (c, which, b, n), which takes `count` of them: the blocks of planes are blocks. `across`: where channels
+  // lie side by side.
+  void ScheduleOnGpu(Halide::Func sums, int count, const Halide::Expr &across) {
     const Halide::Var c = sums.args()[0], which = sums.args()[1], b = sums.args()[2], n = sums.args()[3];
-    Halide::Var co("co"), ci("ci");
-    sums.bound(which, 0, count)
-        .split(c, co, ci, kGpuPlanes, Halide::TailStrategy::GuardWithIf)
-        .reorder(which, ci, b, co, n)
-        .unroll(which)
-        .gpu_threads(ci)
-        .gpu_blocks(b, co, n);
-    ScheduleLanes(lanes_, Halide::LoopLevel(sums, b), c, kLanes);
+    sums.bound(which, 0, count);
+    const auto blocks = [&](Halide::Stage stage, int planes) {
+      Halide::Var co("co"), ci("ci");
+      stage.split(c, co, ci, planes, Halide::TailStrategy::GuardWithIf)
+          .reorder(which, ci, b, co, n)
+          .unroll(which)
+          .gpu_threads(ci)
+          .gpu_blocks(b, co, n);
+    };
+    blocks(sums.specialize(across), kGpuChannels);
+    blocks(sums, kGpuPlanes);
+    ScheduleLanes(lanes_, Halide::LoopLevel(sums, b), c, kLanes, across);
   }
 
   // Vectors across channels: for channels-last tensors, whose neighbours in memory are the same element of all planes.

@@ -25,10 +25,12 @@ class Turn {
   Turn(const std::string &name, Halide::Var s, Halide::Var c, Halide::Var n)
       : rows(name + "_rows"), turned(name + "_turned"), tile(name + "_tile"), s_(s), c_(c), n_(n) {}
 
-  // `value` makes a double of a stored element: once for all that is done with it.
-  void In(const Halide::Func &from, const std::function<Halide::Expr(Halide::Expr)> &value) {
-    rows(s_, c_, n_) = Bits(from(s_, c_, n_));
-    turned(c_, s_, n_) = reinterpret(from.type(), rows(s_, c_, n_));
+  using Value = std::function<Halide::Expr(Halide::Expr)>;
+
+  // from(s) is a stored element of plane (c, n). `value` makes a double of it: once for all that is done with it.
+  void In(const Value &from, const Value &value) {
+    rows(s_, c_, n_) = Bits(from(s_));
+    turned(c_, s_, n_) = reinterpret(from(s_).type(), rows(s_, c_, n_));
     tile(c_, s_, n_) = value(turned(c_, s_, n_));
   }
   // The result, (s, c, n), of what turned is.

@@ -8,7 +8,7 @@
 #define HALINE_GENERATORS_WIDE_H_
 
 #include "element.h"
-#include "gpu.h"
+#include "gpu_block.h"
 #include "statistics.h"
 #include "turn.h"
 
@@ -60,18 +60,6 @@ class PlaneSum {
     tree_->Schedule(at);
   }
 
-  // Inside per_plane(c, n), which is a kernel's last function.
-  void ScheduleOnGpu(Halide::Func per_plane) {
-    const Halide::Var c = per_plane.args()[0], n = per_plane.args()[1];
-    per_plane.compute_root();
-    const PlaneThreads threads(per_plane, {}, c, n, lanes_ == 1 ? 64 : kGpuPlanes);
-    if (lanes_ == 1) {
-      sum.compute_at(per_plane, threads.ci);
-    } else {
-      ScheduleLanes(sum, Halide::LoopLevel(per_plane, threads.co), c, kLanes);
-    }
-  }
-
   Halide::Func sum;
 
  private:
@@ -102,15 +90,16 @@ class PlaneSum {
 class PlaneScale {
  public:
   PlaneScale(const std::function<Halide::Expr(Halide::Expr)> &value, const Halide::Expr &size, Halide::Var c,
-             Halide::Var n, const Halide::Expr &eps = Halide::Expr()) {
+             Halide::Var n, const Halide::Expr &wanted, const Halide::Expr &eps = Halide::Expr()) {
     using namespace Halide;
     RDom r(0, size, "r");
+    if (wanted.defined()) r.where(wanted);
     peak(c, n) = cast<double>(0);
     peak(c, n) = select(abs(value(r)) > peak(c, n), abs(value(r)), peak(c, n));
     const auto exponent = [](const Expr &e) { return cast<int64_t>(reinterpret<uint64_t>(e) >> 52); };  // biased
-    Expr wanted = max(2046 - exponent(peak(c, n)), 1);
-    if (eps.defined()) wanted = select(eps > 0, min(wanted, (4069 - exponent(eps)) / 2), wanted);
-    factor = reinterpret<double>(cast<uint64_t>(wanted) << 52);
+    Expr power = max(2046 - exponent(peak(c, n)), 1);
+    if (eps.defined()) power = select(eps > 0, min(power, (4069 - exponent(eps)) / 2), power);
+    factor = reinterpret<double>(cast<uint64_t>(power) << 52);
   }
 
   Halide::Func peak{"peak"};
@@ -193,21 +182,27 @@ struct WideSchedule {
     }
   }
 
-  // A kernel for each function of planes, with the sum that it is made from, then one for the result. `few`: that of
-  // the few planes that float can't serve, for whose sake no block of the others should run.
+  // One kernel. Tiny planes are read once, into shared memory. `few`: the few planes that float can't serve, of 8 that
+  // a block looks at: where it has none, it has done nothing but that.
   void OnGpu(bool few) {
-    for (size_t i = 0; i < sums.size(); i++) sums[i]->ScheduleOnGpu(per_plane[i]);
-    for (size_t i = sums.size(); i < per_plane.size(); i++) {
-      per_plane[i].compute_root();
-      PlaneThreads(per_plane[i], {}, c, n, 64);
-      PlaneThreads(per_plane[i].update(), {}, c, n, 64);
+    const BlockShape shape = few ? BlockShape{BlockShape::kEach, 8, 256} : BlockShape{BlockShape::kFlat, 32, 128};
+    BlockSchedule schedule(result, numbers, shape, c, n);
+    for (size_t i = sums.size(); i < per_plane.size(); i++) schedule.Numbers(per_plane[i], {});
+    for (size_t i = 0; i < sums.size(); i++) {
+      if (few) {
+        schedule.Lanes(sums[i]->sum);
+        schedule.Numbers(per_plane[i], {});
+      } else {
+        schedule.Numbers(per_plane[i], {sums[i]->sum});
+      }
     }
-    if (few) {
-      SchedulePlanes(result);
-    } else {
-      ScheduleElements(result);
+    if (few) return;
+    // (One column more than planes, so that neither rows nor columns lie in one bank.)
+    for (auto &[input, image] : inputs) {
+      if (image.name().find("residual") != std::string::npos) continue;  // read once: from where it is
+      input->turned.bound_storage(c, shape.planes + 1).bound(s, 0, Halide::max(image.dim(0).extent(), 1));
+      schedule.Elements(input->turned, s);
     }
-    PlaneThreads(numbers.update(), {numbers.rvars()[0]}, c, n, 64);
   }
 
   void AlongPlane(int vector) {

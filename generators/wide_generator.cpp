@@ -39,14 +39,17 @@ class Wide : public KernelGenerator<Wide> {
     const auto mean_of = [&](const Expr &sum) {
       return layout == Layout::kLast ? select(PowerOfTwo(), sum * (1 / count), sum / count) : sum / count;
     };
-    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(c, n)); };
+    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(Plane(c), n)); };
 
-    x_turn.In(x, load);
-    residual_turn.In(residual, load);
+    const auto in = [this](Input<Buffer<void, 3>> &f) {
+      return [this, &f](const Expr &i) { return f(i, Plane(c), n); };
+    };
+    x_turn.In(in(x), load);
+    residual_turn.In(in(residual), load);
     const auto raw = [&](const Expr &i) { return x_turn.tile(c, i, n); };
     Expr factor = cast<double>(1);
     if (rescaled) {
-      plane_scale = std::make_unique<PlaneScale>(raw, size, c, n, eps);
+      plane_scale = std::make_unique<PlaneScale>(raw, size, c, n, wanted, eps);
       factor = plane_scale->factor;
     }
     const auto value = [&](const Expr &i) { return rescaled ? raw(i) * factor : raw(i); };
@@ -74,11 +77,10 @@ class Wide : public KernelGenerator<Wide> {
 
     const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
     const Expr z = select(has_residual, norm + residual_turn.tile(c, s, n), norm);
-    result_turn.turned(c, s, n) =
-        Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
+    result_turn.turned(c, s, n) = Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
     Define(y, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
-    DefineNumbers(stats, {c, which, n}, which, 3,
-                  OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]})), wanted);
+    DefineNumbers(stats, which, 3, OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]})), c, n,
+                  wanted);
   }
 
   void schedule() {
@@ -104,6 +106,7 @@ class Wide : public KernelGenerator<Wide> {
       schedule.OnGpu(lanes > 1);
       return FinishGpuSchedule(x, residual, y, scale, shift);
     }
+    ScheduleBFloats(get_pipeline());
     stats.dim(0).set_bounds(y.dim(1).min(), y.dim(1).extent());
     stats.dim(2).set_bounds(y.dim(2).min(), y.dim(2).extent());
     for (Input<Buffer<void, 3>> *f : {&x, &residual}) f->dim(0).set_bounds(0, y.dim(0).extent());
@@ -129,9 +132,6 @@ class Wide : public KernelGenerator<Wide> {
 
  private:
   Expr PowerOfTwo() { return (y.dim(0).extent() & (y.dim(0).extent() - 1)) == 0; }
-
-  // Rounded once: 16-bit results come from the double itself.
-  Type ResultType() const { return element == Element::kF32 ? Float(32) : Float(64); }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
   Func mean{"mean"}, normal{"normal"};

@@ -36,16 +36,20 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const Expr size = x.dim(0).extent();
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
-    const auto of_plane = [&](auto &f) { return cast<double>(f(c, n)); };
+    const auto of_plane = [&](auto &f) { return cast<double>(f(Plane(c), n)); };
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     const Expr given = of_plane(mean);
-    x_turn.In(x, [&](const Expr &v) { return rescaled ? load(v) : load(v) - given; });
-    dy_turn.In(dy, load);
-    residual_turn.In(residual, load);
+    const auto in = [this](Input<Buffer<void, 3>> &f) {
+      return [this, &f](const Expr &i) { return f(i, Plane(c), n); };
+    };
+    x_turn.In(in(x), [&](const Expr &v) { return rescaled ? load(v) : load(v) - given; });
+    dy_turn.In(in(dy), load);
+    residual_turn.In(in(residual), load);
 
     Expr factor = cast<double>(1);
     if (rescaled) {
-      plane_scale = std::make_unique<PlaneScale>([&](const Expr &i) { return x_turn.tile(c, i, n); }, size, c, n);
+      plane_scale =
+          std::make_unique<PlaneScale>([&](const Expr &i) { return x_turn.tile(c, i, n); }, size, c, n, wanted);
       factor = plane_scale->factor;
     }
     const auto d = [&](const Expr &i) {
@@ -81,10 +85,9 @@ class WideGradient : public KernelGenerator<WideGradient> {
     means(c, n) = Tuple(total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd));
 
     const Expr result = select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
-    result_turn.turned(c, s, n) =
-        Store(OneNan(cast(element == Element::kF32 ? Float(32) : Float(64), result)), element, get_target());
+    result_turn.turned(c, s, n) = Store(result, element, get_target(), true);
     Define(dx, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
-    DefineNumbers(sums, {c, which, n}, which, 2, OneNan(mux(which, {means(c, n)[0], means(c, n)[1]})), wanted);
+    DefineNumbers(sums, which, 2, OneNan(mux(which, {means(c, n)[0], means(c, n)[1]})), c, n, wanted);
   }
 
   void schedule() {
@@ -110,6 +113,7 @@ class WideGradient : public KernelGenerator<WideGradient> {
       schedule.OnGpu(lanes > 1);
       return FinishGpuSchedule(x, dy, residual, dx, scale, shift, mean, rstd);
     }
+    ScheduleBFloats(get_pipeline());
     sums.dim(0).set_bounds(dx.dim(1).min(), dx.dim(1).extent());
     sums.dim(2).set_bounds(dx.dim(2).min(), dx.dim(2).extent());
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_bounds(0, dx.dim(0).extent());

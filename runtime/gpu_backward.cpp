@@ -101,8 +101,8 @@ class GpuBackwardEngine : public GpuEngine {
            forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, 0, out);
     }
     GpuMemory scales;
-    GpuView in = Sums(sums, part, 3, blocks), mean = NumbersView(means, part),
-            rstd = NumbersView(rstds, part), scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
+    GpuView in = Sums(sums, part, 3, blocks), mean = NumbersView(means, part), rstd = NumbersView(rstds, part),
+            scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
             out = ColumnsView(gradients, part, kColumns);
     Call("gradient_coefficients", kernels_.gradient_coefficients, in, mean, rstd, scale, static_cast<double>(part.size),
          problem_.frozen, 0, out);

@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kRow = 1024;  // bytes, of which columns of numbers are multiples
 
 // generators/resident.h has the same number: small planes of a block. And the bytes of all else that a plane has there.
-constexpr int64_t kResidentPlanes = 8, kResidentRest = 768;
+constexpr int64_t kResidentPlanes = 8, kResidentRest = 512;
 
 halide_type_t BitsType(Element e) { return halide_type_t(halide_type_uint, static_cast<uint8_t>(8 * Size(e))); }
 
@@ -267,6 +267,9 @@ void GpuEngine::GivenMoments(const Part &part, const PerPlane &value, int form, 
 
 bool GpuEngine::Resident(const Part &part, int64_t tensors, int64_t terms) const {
   if (part.size > kBlock) return false;
+  // A block for each plane: where channels lie side by side, it would use a few bytes of every line that it reads.
+  const bool across = problem_.x.loop_count == 1 && problem_.x.loops[0].stride != 1;
+  if (across && part.size >= kLarge) return false;
   const int64_t chunk = Chunk(part.size), chunks = (part.size + chunk - 1) / chunk,
                 planes = part.size < kLarge ? kResidentPlanes : 1, math = problem_.element == Element::kF64 ? 8 : 4,
                 elements = tensors * part.size * Size(problem_.element), sums = chunks * kRun * terms * math;

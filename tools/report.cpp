@@ -16,6 +16,11 @@ std::string Line(const char *format, Values... values) {
   return text;
 }
 
+// GPUs' back ends: by the targets of their kernels.
+bool Sent(const BackendResult &b) {
+  return b.target.find("-opencl") != std::string::npos || b.target.find("-cuda") != std::string::npos;
+}
+
 double Rate(double bytes, double seconds) { return bytes / seconds / 1e9; }
 
 std::string Hex(uint64_t hash) { return Line("%016llx", static_cast<unsigned long long>(hash)); }
@@ -29,12 +34,15 @@ std::string Size(double bytes) {
 
 std::string Table(const std::vector<Result> &results, int threads) {
   std::string text = Line("haline %s, %d %s\n", haline_version(), threads, threads == 1 ? "thread" : "threads");
+  bool sent = false;
   for (const Result &r : results) {
     text += "\n" + r.name + ", " + Size(r.bytes / 2) + " in and out\n";
     text += "  back end      GB/s  of copy  max error  hash of output\n";
     for (const BackendResult &b : r.backends) {
-      text += Line("  %-10s  %6.1f  %7.2f  %9.1e  %s\n", b.name.c_str(), Rate(r.bytes, b.seconds),
+      const double rate = Rate(r.bytes, b.seconds);
+      text += Line("  %-10s  %6.*f  %7.2f  %9.1e  %s\n", b.name.c_str(), rate < 1 ? 3 : 1, rate,
                    r.copy_seconds / b.seconds, b.max_error, Hex(b.hash).c_str());
+      sent = sent || Sent(b);
     }
     text +=
         Line("  %-10s  %6.1f  %7.2f          -  (%s)\n", "copy", Rate(r.bytes, r.copy_seconds), 1.0, r.copy.c_str());
@@ -43,6 +51,7 @@ std::string Table(const std::vector<Result> &results, int threads) {
       "\nGB/s: one read and one write. max error: against the exact result, in units of\n"
       "max(1, |y|, |scale|); %.0e is promised. Equal hashes: equal bytes.\n",
       oracle::kForward);
+  if (sent) text += "opencl, cuda: with the tensors' way there and back.\n";
   return text;
 }
 

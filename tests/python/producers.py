@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 
-CPU, CUDA, CUDA_HOST = 1, 2, 3
+CPU, CUDA, CUDA_HOST, OPENCL = 1, 2, 3, 4
 
 
 class _Tensor(ctypes.Structure):

@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from producers import CUDA, Lying, Producer, Refusing
+from producers import CUDA, OPENCL, Lying, Producer, Refusing
 
 import haline
 
@@ -141,6 +141,10 @@ def test_devices():
     refuses(ValueError, r"scale: device type 2 found", X, Producer(np.ones(3, np.float32), device=CUDA))
     refuses(ValueError, r"residual: device type 2 found", residual=away)
     refuses(ValueError, r"out: device type 2 found", out=away)
+    refuses(ValueError, r"lengths: device type 2 found", lengths=Producer(np.array([1, 2]), device=CUDA))
+    refuses(ValueError, r"x: device type 4 found, 1 \(CPU\) wanted", Producer(X.copy(), device=OPENCL))
+    with pytest.raises(ValueError, match=r"x: device type 2 found, 1 \(CPU\) wanted"):
+        haline.moments(away)
 
 
 def test_producers():

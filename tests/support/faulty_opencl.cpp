@@ -1,4 +1,6 @@
 // The machine's OpenCL, the functions that haline and Halide's runtime call behind ones that can fail.
+//
+// SPDX-License-Identifier: MIT
 #include <dlfcn.h>
 
 #include "support/faults.h"
@@ -29,7 +31,8 @@ void *OpenClSymbol(const char *name) {
       HALINE_FAULTY(clEnqueueWriteBufferRect),
       HALINE_FAULTY(clEnqueueReadBufferRect),
       HALINE_FAULTY(clReleaseKernel),
-      HALINE_FAULTY(clReleaseMemObject), HALINE_FAULTY(clRetainMemObject),
+      HALINE_FAULTY(clReleaseMemObject),
+      HALINE_FAULTY(clRetainMemObject),
       HALINE_FAULTY(clFinish),
       HALINE_FAULTY(clFlush),
       HALINE_FAULTY(clWaitForEvents),

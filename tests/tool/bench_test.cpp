@@ -98,6 +98,16 @@ TEST_F(BenchTest, ReadsOtherTypesAsFloat32) {
   EXPECT_EQ(hash(integers), hash(floats));
 }
 
+TEST_F(BenchTest, SaysThatGpusRatesCountTheWayThereAndBack) {
+  tool::Result result{"2x3", {2, 3}, 48, "memcpy", 1, {}};
+  result.backends = {{"one", "x86-64-linux-strict_float", 0, 5, 1}};
+  EXPECT_EQ(tool::Table({result}, 1).find("there and back"), std::string::npos);
+  result.backends.push_back({"two", "x86-64-linux-cl_doubles-opencl-strict_float", 0, 5, 1e-6});
+  const std::string table = tool::Table({result}, 1);
+  EXPECT_NE(table.find("there and back"), std::string::npos) << table;
+  EXPECT_NE(table.find("0.048"), std::string::npos) << table;  // GB/s
+}
+
 TEST_F(BenchTest, ABrokenPromiseIsNamed) {
   tool::Result result{"2x3", {2, 3}, 48, "memcpy", 1, {}};
   result.backends = {{"one", "", 1e-6, 5, 1}, {"two", "", 0, 5, 1}};

@@ -11,56 +11,19 @@ import numpy as np
 
 import haline
 
+from ..c_interface import BFLOAT, CPU, FLOAT, Options, Tensor, tensor
 from ..cells import Cell
 from ..data import Problem
 from . import Prepared
 
-CPU, FLOAT, BFLOAT, LEAKY_RELU = 1, 2, 4, 2  # haline.h's
+LEAKY_RELU = 2  # haline.h's
 DTYPES = {"f32": (FLOAT, 32), "f16": (FLOAT, 16), "bf16": (BFLOAT, 16)}
 
 
-class _Tensor(ctypes.Structure):
-    """haline_tensor, which is DLPack's."""
-
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("device_type", ctypes.c_int32),
-        ("device_id", ctypes.c_int32),
-        ("ndim", ctypes.c_int32),
-        ("code", ctypes.c_uint8),
-        ("bits", ctypes.c_uint8),
-        ("lanes", ctypes.c_uint16),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("strides", ctypes.POINTER(ctypes.c_int64)),
-        ("byte_offset", ctypes.c_uint64),
-    ]
-
-
-class _Options(ctypes.Structure):
-    """The beginning of haline_options; `size` says how much of it there is."""
-
-    _fields_ = [
-        ("size", ctypes.c_size_t),
-        ("eps", ctypes.c_double),
-        ("backend", ctypes.c_char_p),
-        ("activation", ctypes.c_int),
-        ("negative_slope", ctypes.c_double),
-        *[(name, ctypes.POINTER(_Tensor)) for name in ("residual", "lengths", "mean", "rstd", "given_mean")],
-        *[(name, ctypes.POINTER(_Tensor)) for name in ("given_rstd", "given_variance", "running_mean")],
-        ("running_variance", ctypes.POINTER(_Tensor)),
-        ("momentum", ctypes.c_double),
-        ("dresidual", ctypes.POINTER(_Tensor)),
-        ("frozen", ctypes.c_int32),
-    ]
-
-
-def _tensor(array: np.ndarray, dtype: str = "f32") -> ctypes.POINTER(_Tensor):
+def _tensor(array: np.ndarray, dtype: str = "f32") -> ctypes.POINTER(Tensor):
     """A tensor over the same memory, with the array's strides; it keeps the array."""
-    extents = (ctypes.c_int64 * array.ndim)(*array.shape)
-    strides = (ctypes.c_int64 * array.ndim)(*(stride // array.itemsize for stride in array.strides))
-    tensor = _Tensor(array.ctypes.data, CPU, 0, array.ndim, *DTYPES[dtype], 1, extents, strides, 0)
-    tensor.owner = array
-    return ctypes.pointer(tensor)
+    strides = [stride // array.itemsize for stride in array.strides]
+    return ctypes.pointer(tensor(array.ctypes.data, (CPU, 0), DTYPES[dtype], array.shape, strides, array))
 
 
 class HalineC:
@@ -85,7 +48,7 @@ class HalineC:
     def prepare(self, problem: Problem) -> Prepared:
         """As haline_peer, with tensors made once."""
         cell = problem.cell
-        options = _Options(ctypes.sizeof(_Options), problem.eps, negative_slope=cell.slope, momentum=0.1)
+        options = Options(ctypes.sizeof(Options), problem.eps, negative_slope=cell.slope, momentum=0.1)
         options.activation = 0 if cell.slope == 1 else LEAKY_RELU
         x, out = (_tensor(problem.planes_first(array), cell.dtype) for array in (problem.x, problem.out))
         scale, shift = _tensor(problem.scale), _tensor(problem.shift)
@@ -107,7 +70,7 @@ class HalineC:
         how = self.library.haline_last_target().decode()
         return Prepared(lambda: timer(1), lambda: results, how, timer)
 
-    def _timer(self, which: str, name: str, tensors: list, options: _Options):
+    def _timer(self, which: str, name: str, tensors: list, options: Options):
         loop = getattr(self.loops, f"haline_baseline_{which}")
         loop.restype = ctypes.c_double
         function = ctypes.cast(getattr(self.library, name), ctypes.c_void_p)
