@@ -43,7 +43,7 @@ function(haline_add_kernel name generator params element backend target out_func
   endif()
   # Their results go past the caches, on processors that have such stores.
   set(assembly "")
-  if(generator MATCHES "flow$" AND backend MATCHES "^x86")
+  if((generator MATCHES "flow$" OR name MATCHES "lines$") AND backend MATCHES "^x86")
     set(assembly ASSEMBLY written)
   endif()
   add_halide_library(haline_${function} ${assembly}
@@ -121,7 +121,9 @@ function(haline_add_kernels)
         string(REPLACE "<math>" "${math}" kernel "${kernel}")
         string(REPLACE "|" ";" params "${kernel}")
         list(POP_FRONT params name generator per)
-        if(per STREQUAL "L" AND backend_id STREQUAL "x86_64")
+        # (x86's conversions to float16 store what they make, and not past the caches.)
+        if((per MATCHES "[LX]" AND backend_id STREQUAL "x86_64") OR
+           (per STREQUAL "X" AND (element_id STREQUAL "f16" OR NOT backend_id MATCHES "^x86")))
           string(APPEND table "    .${name} = {nullptr, nullptr},\n")
           continue()
         endif()

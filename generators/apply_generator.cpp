@@ -1,4 +1,5 @@
 // y = act((x - h) * a + b + residual), with the numbers of a plane from coefficients_generator.cpp.
+#include "ahead.h"
 #include "element.h"
 #include "estimates.h"
 #include "formula.h"
@@ -14,6 +15,7 @@ class Apply : public KernelGenerator<Apply> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> unroll{"unroll", 1};  // schedule: vectors of a step
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
+  GeneratorParam<bool> lines{"lines", false};  // channels-last results of whole lines, which go past the caches
 
   Input<Buffer<void, 3>> x{"x"};                          // (s, c, n), as `layout` says
   Input<Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n)
@@ -24,7 +26,10 @@ class Apply : public KernelGenerator<Apply> {
       "form"};  // 0: y = norm(x); 1: with an activation; 2: with all, and whatever NaN comes up is the one NaN
   Output<Buffer<void, 3>> y{"y"};  // as x; may be x or residual
 
-  void configure() { AddInputs(1); }  // the planes that the wide kernel leaves
+  void configure() {
+    AddInputs(1);                        // the planes that the wide kernel leaves
+    if (lines) add_input<int>("ahead");  // bytes from what is read to what is fetched
+  }
 
   void generate() {
     const Type type = MathType(element);
@@ -48,7 +53,13 @@ class Apply : public KernelGenerator<Apply> {
     if (layout == Layout::kLast) {
       for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
       SetLayout(y, layout);
-      ElementsAcross(y, vector);
+      if (lines) {
+        LinesAcross(y, vector);
+        get_pipeline().add_custom_lowering_pass(new FetchAhead(
+            {"x"}, "y", "", [](const std::string &, int) { return Internal::Variable::make(Int(32), "ahead"); }));
+      } else {
+        ElementsAcross(y, vector);
+      }
       StageAcross(rounded, LoopLevel(y, n), kMostChannels, vector);
     } else if (unroll > 1) {
       Var step("step");

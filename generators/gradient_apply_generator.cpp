@@ -1,5 +1,6 @@
 // dx = (g * A + d * B) + E, with the numbers of a plane from gradient_coefficients_generator.cpp; or g alone, the
 // gradient of the residual.
+#include "ahead.h"
 #include "estimates.h"
 #include "gradient.h"
 
@@ -9,10 +10,14 @@ using namespace Halide;
 class GradientApply : public GradientGenerator<GradientApply> {
  public:
   GeneratorParam<int> unroll{"unroll", 1};        // schedule: vectors of a step
+  GeneratorParam<bool> lines{"lines", false};     // as in apply_generator.cpp
   Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
   GeneratorOutput<Volume> dx{"dx"};               // as x; may be x, dy or residual. form = 2: g instead
 
-  void configure() { AddInputs(2); }  // the planes that the wide kernel leaves
+  void configure() {
+    AddInputs(2);                        // the planes that the wide kernel leaves
+    if (lines) add_input<int>("ahead");  // bytes from what is read to what is fetched
+  }
 
   void generate() {
     Round(c);
@@ -36,7 +41,14 @@ class GradientApply : public GradientGenerator<GradientApply> {
     if (layout == Layout::kLast) {
       SetInputLayouts();
       SetLayout(dx, layout);
-      ElementsAcross(dx, vector);
+      if (lines) {
+        LinesAcross(dx, vector);
+        get_pipeline().add_custom_lowering_pass(new FetchAhead({"x", "dy"}, "dx", "", [](const std::string &, int) {
+          return Internal::Variable::make(Int(32), "ahead");
+        }));
+      } else {
+        ElementsAcross(dx, vector);
+      }
       for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
     } else if (unroll > 1) {
       Var step("step");

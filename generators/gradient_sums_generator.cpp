@@ -1,5 +1,6 @@
 // Sums of the gradient: sums(c, 0..2, block, n) = sum(g), sum(g * d), sum(d), block by block; g and d as in gradient.h,
 // the order as in statistics.h. Takes planes of at least `chunk` elements.
+#include "ahead.h"
 #include "estimates.h"
 #include "gradient.h"
 
@@ -48,6 +49,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
       const bool rows = layout == Layout::kRows;
       StageAcross(rounded, LoopLevel(sums, n), rows ? kMostRow : kMostSummed, vector);
       if (rows) {
+        get_pipeline().add_custom_lowering_pass(FetchAhead::OfChunks({"x", "dy", "residual"}, chunk));
         block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
       } else {
         block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));

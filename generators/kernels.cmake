@@ -14,7 +14,7 @@ set(HALINE_ARM_BACKENDS "arm_neon|arm-64-linux-arm_fp16-strict_float")
 set(HALINE_ELEMENTS "f32|float32|float32" "f16|uint16|float32" "bf16|uint16|float32" "f64|float64|float64")
 
 # Kernel | generator | S: a version for each element, L: the same but for the oldest processors, which are not worth their
-# size (a null function in the table), M: one for each type computed in | parameters, where <storage> and
+# size (a null function in the table), X: the same where there are stores that go past the caches, M: one for each type computed in | parameters, where <storage> and
 # <math> stand for the element's types. What each kernel does is said at the head of its generator.
 set(HALINE_KERNELS
     "pivot|pivot|S|samples.type=<storage>"
@@ -30,6 +30,7 @@ set(HALINE_KERNELS
     "coefficients|coefficients|M|scale.type=<math>|shift.type=<math>"
     "apply|apply|S|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "apply_last|apply|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "apply_lines|apply|X|layout=last|lines=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "wide_across|wide|S|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_across_last|wide|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_along|wide|S|lanes=16|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
@@ -44,6 +45,7 @@ set(HALINE_KERNELS
     "gradient_coefficients|gradient_coefficients|M|scale.type=<math>"
     "gradient_apply|gradient_apply|S|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "gradient_apply_last|gradient_apply|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
+    "gradient_apply_lines|gradient_apply|X|layout=last|lines=true|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "wide_gradient_across|wide_gradient|S|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_across_last|wide_gradient|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_along|wide_gradient|S|lanes=16|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"

@@ -44,6 +44,20 @@ inline void ElementsAcross(Halide::Func f, int vector) {
       .never_partition(so);
 }
 
+// The same of a result whose rows are whole lines, element by element as they lie in memory: its stores are of whole
+// vectors, known to be aligned.
+inline void LinesAcross(Halide::Func f, int vector) {
+  constexpr int kLineBytes = 64;
+  const Halide::Var s = f.args()[0], c = f.args()[1], n = f.args()[2];
+  Halide::OutputImageParam buffer = f.output_buffer();
+  const int line = kLineBytes / f.type().bytes();
+  buffer.set_host_alignment(kLineBytes);
+  for (int i : {0, 1, 2}) buffer.dim(i).set_min(0);
+  for (int i : {0, 2}) buffer.dim(i).set_stride(buffer.dim(i).stride() / line * line);
+  buffer.dim(1).set_extent(buffer.dim(1).extent() / vector * vector);
+  f.vectorize(c, vector, Halide::TailStrategy::RoundUp).reorder(c, s, n);
+}
+
 // Numbers (c, n) of up to `channels` planes, made once for the loop `at` instead of at every element.
 inline void StageAcross(Halide::Func f, const Halide::LoopLevel &at, int channels, int vector) {
   const Halide::Var c = f.args()[0];

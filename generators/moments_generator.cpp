@@ -1,5 +1,6 @@
 // Moments of planes about a pivot: sums(c, 0..1, block, n) = sum(x - pivot), sum((x - pivot)^2), block by block.
 // The order of every sum is explained in statistics.h. Takes planes of at least `chunk` elements.
+#include "ahead.h"
 #include "element.h"
 #include "estimates.h"
 #include "formula.h"
@@ -55,7 +56,10 @@ class Moments : public KernelGenerator<Moments> {
       sums.bound(which, 0, 2).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
       const bool rows = layout == Layout::kRows;
       StageAcross(center, LoopLevel(sums, n), rows ? kMostRow : kMostSummed, vector);
-      if (rows) return block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
+      if (rows) {
+        get_pipeline().add_custom_lowering_pass(FetchAhead::OfChunks({"x"}, chunk));
+        return block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
+      }
       block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
     }
   }

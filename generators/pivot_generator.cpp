@@ -56,8 +56,8 @@ class Pivot : public KernelGenerator<Pivot> {
     Func runs = parts->runs;
     parts->first.compute_at(pivot, co).vectorize(c, vector, TailStrategy::PredicateLoads);
     runs.compute_at(pivot, co).bound(u, 0, kLanes).bound_storage(c, vector).reorder_storage(c, u, n);
-    runs.reorder(c, u).vectorize(c, vector, TailStrategy::RoundUp);
-    runs.update().reorder(c, u, parts->run).vectorize(c, vector, TailStrategy::PredicateLoads);
+    runs.reorder(c, u).vectorize(c, vector, TailStrategy::RoundUp).unroll(u);
+    runs.update().reorder(c, u, parts->run).vectorize(c, vector, TailStrategy::PredicateLoads).unroll(u);
   }
 
   Var u{"u"}, c{"c"}, n{"n"};

@@ -35,6 +35,10 @@ class Wide : public KernelGenerator<Wide> {
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
+    // A number of elements that is a power of two, as many of theirs are, divides as its reciprocal multiplies.
+    const auto mean_of = [&](const Expr &sum) {
+      return layout == Layout::kLast ? select(PowerOfTwo(), sum * (1 / count), sum / count) : sum / count;
+    };
     const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(Plane(c), n)); };
 
     const auto in = [this](Input<Buffer<void, 3>> &f) {
@@ -54,7 +58,7 @@ class Wide : public KernelGenerator<Wide> {
     const bool compensated = rescaled && lanes > 1;
     offsets = std::make_unique<PlaneSum>(
         "offsets", [&](const Expr &i) { return Exprs{value(i) - first}; }, size, lanes, compensated, c, n, wanted);
-    mean(c, n) = first + offsets->Total(c, n)[0] / count;
+    mean(c, n) = first + mean_of(offsets->Total(c, n)[0]);
     squares = std::make_unique<PlaneSum>(
         "squares",
         [&](const Expr &i) {
@@ -63,8 +67,8 @@ class Wide : public KernelGenerator<Wide> {
         },
         size, lanes, compensated, c, n, wanted);
     const Exprs total = squares->Total(c, n);
-    const Expr rest = total[0] / count;
-    const Expr difference = total[1] / count - rest * rest;
+    const Expr rest = mean_of(total[0]);
+    const Expr difference = mean_of(total[1]) - rest * rest;
     const Expr var = select(difference < 0, 0, difference);  // not max, which may lose a NaN
     const Expr scaled_eps = rescaled ? eps * factor * factor : Expr(eps);
     const Expr rstd = select(var + scaled_eps == 0, 0, 1 / sqrt(var + scaled_eps));
@@ -115,6 +119,7 @@ class Wide : public KernelGenerator<Wide> {
       Func &made = result_turn.turned;
       made.compute_at(y, Var("co")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
       made.specialize(!has_residual && slope == 1);
+      y.specialize(PowerOfTwo());
     } else if (lanes == 1) {
       schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
       // Else a sum of no use is made with memory that nothing has written, and denormal numbers in it take their time:
@@ -126,6 +131,8 @@ class Wide : public KernelGenerator<Wide> {
   }
 
  private:
+  Expr PowerOfTwo() { return (y.dim(0).extent() & (y.dim(0).extent() - 1)) == 0; }
+
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
   Func mean{"mean"}, normal{"normal"};
   Turn x_turn{"x", s, c, n}, residual_turn{"residual", s, c, n}, result_turn{"y", s, c, n};

@@ -70,7 +70,7 @@ void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   if (plan->part_channels == channels && !problem.lengths) {
     const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
     int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
-    if (AreRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kRun * channels));
+    if (WantRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kRun * channels));
     plan->part_batch =
         std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
     ForArrays(problem, [&](const Array &array) {
@@ -93,20 +93,43 @@ void Engine::ForSummed(const Part &part, bool parallel, const F &f) {
   });
 }
 
+// Whether the part's results in `to` go past the caches and are made of whole lines, which kernels of their own write.
+// (Of more than one element or row, whose distance they ask for.)
+bool Engine::Lines(const Part &part, const Array &to) const {
+  if (!plan_.stream || !kernels_.apply_lines.function || to.loops[0].stride != part.channels) return false;
+  const bool whole = part.channels % kVector == 0;
+  if (!whole && !WantRows(part, {&problem_.x, &problem_.dy, &residual(), &to})) return false;
+  const int64_t size = Size(to.element), row = part.channels * (whole ? 1 : kRun) * size;
+  return row % kLine == 0 && to.n_stride * size % kLine == 0 &&
+         reinterpret_cast<uintptr_t>(to.plane(part.n, part.c)) % uintptr_t{kLine} == 0;
+}
+
+// The bytes from a part of the array to the next, which is fetched meanwhile; 0 where there is none or it is too large.
+int32_t Engine::ToNext(const Part &part, const Array &array) const {
+  const int64_t bytes = part.batch * array.n_stride * Size(array.element);
+  return part.n + part.batch < problem_.batch && part.planes() * part.size <= kLastElements
+             ? static_cast<int32_t>(bytes)
+             : 0;
+}
+
 // Calls f(part, first element, elements, result) for ranges of elements that make up a part, where `result` begins with
 // the first of those that f is to write; `from` are the arrays that it reads.
 template <typename F>
 void Engine::ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f) {
   const auto step = [&](int64_t first, int64_t count) {
     // (Rows side by side: what lies between others must stay.)
-    if (plan_.stream && to.loops[0].stride == part.channels) return Stream(part, first, count, to, from, !parallel, f);
+    const bool lines = Lines(part, to);
+    if (plan_.stream && !lines && to.loops[0].stride == part.channels) {
+      return Stream(part, first, count, to, from, !parallel, f);
+    }
     Array result = to;
     result.data = to.plane(part.n, part.c) + first * to.loops[0].stride * Size(to.element);
     f(part, first, count, result);
+    if (lines) StreamFence();
   };
   if (!parallel) return step(0, part.size);
   // From the end backwards: the end is what the caches hold.
-  const int64_t most = std::max<int64_t>(1, plan_.task_elements / part.channels);
+  const int64_t most = std::max<int64_t>(1, plan_.task_elements / part.channels / kRun) * kRun;
   const int64_t ranges = CeilDiv(part.size, most);
   For(parallel, ranges, [&](int64_t i) {
     const int64_t first = (ranges - 1 - i) * most;
@@ -179,21 +202,30 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
 void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row) {
   Inputs inputs(problem_.x);
   if (has_residual()) inputs.Add(problem_.residual);
-  if (AreRows(part, {&problem_.x, &problem_.y, &residual()})) {
+  const bool in_rows = WantRows(part, {&problem_.x, &problem_.y, &residual()});
+  const bool lines = Lines(part, problem_.y);
+  const int32_t ahead = ToNext(part, problem_.x);
+  if (in_rows) {
     const RowNumbers numbers(coefficients, part, 3, row, kForwardColumns * row);
-    return ForElements(part, parallel, problem_.y, inputs,
-                       [&](const Part &p, int64_t first, int64_t count, const Array &to) {
-                         ForRows(p, first, count, [&](const Rows &rows) {
-                           View x = rows.Of(problem_.x), r = rows.Of(residual()), y = rows.To(to, first);
-                           View in = numbers.Columns(p.n - part.n + rows.n, rows.width);
-                           Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
-                         });
-                       });
+    return ForElements(
+        part, parallel, problem_.y, inputs, [&](const Part &p, int64_t first, int64_t count, const Array &to) {
+          ForRows(p, first, count, [&](const Rows &rows) {
+            View x = rows.Of(problem_.x), r = rows.Of(residual()), y = rows.To(to, first);
+            View in = numbers.Columns(p.n - part.n + rows.n, rows.width);
+            if (lines && rows.whole()) {
+              return Call("apply", kernels_.apply_lines, x, in, r, has_residual(), problem_.slope, form(), ahead, y);
+            }
+            Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
+          });
+        });
   }
   ForElements(part, parallel, problem_.y, inputs, [&](const Part &p, int64_t first, int64_t count, const Array &to) {
     View x = Last(problem_.x, p, first, count), r = Last(residual(), p, first, count),
          y = Last(to, {0, p.batch, 0, p.channels, p.size}, 0, count);
     View in = Columns(coefficients + (p.n - part.n) * kForwardColumns * row, p, p.channels, kForwardColumns, row);
+    if (lines && count > 1) {
+      return Call("apply", kernels_.apply_lines, x, in, r, has_residual(), problem_.slope, form(), ahead, y);
+    }
     Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
   });
 }
@@ -231,7 +263,10 @@ void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to,
   Inputs inputs(problem_.dy);
   if (form != 2 || problem_.slope != 1) inputs.Add(problem_.x);
   if (has_residual() && problem_.slope != 1) inputs.Add(problem_.residual);
-  if (AreRows(part, {&problem_.x, &problem_.dy, &residual(), &to})) {
+  const bool in_rows = WantRows(part, {&problem_.x, &problem_.dy, &residual(), &to});
+  const bool lines = Lines(part, to);
+  const int32_t ahead = ToNext(part, problem_.dy);
+  if (in_rows) {
     const RowNumbers forwards(coefficients, part, 3, row, kForwardColumns * row),
         slopes(gradients, part, 3, row, kGradientColumns * row), mean_rows(means, part, 1, row, row);
     return ForElements(part, parallel, to, inputs,
@@ -242,6 +277,10 @@ void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to,
                                 out = rows.To(result, first);
                            View forward = forwards.Columns(n, rows.width), gradient = slopes.Columns(n, rows.width),
                                 mean = mean_rows.Numbers(n, rows.width);
+                           if (lines && rows.whole()) {
+                             return Call("gradient_apply", kernels_.gradient_apply_lines, x, dy, r, forward, mean,
+                                         has_residual(), problem_.slope, form, gradient, ahead, out);
+                           }
                            Call("gradient_apply", kernels_.gradient_apply_last, x, dy, r, forward, mean, has_residual(),
                                 problem_.slope, form, gradient, out);
                          });
@@ -255,6 +294,10 @@ void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to,
     View forward = Columns(coefficients + n * kForwardColumns * row, p, p.channels, kForwardColumns, row);
     View gradient = Columns(gradients + n * kGradientColumns * row, p, p.channels, kGradientColumns, row);
     View mean(means + n * row, {{p.channels, 1}, {p.batch, row}});
+    if (lines && count > 1) {
+      return Call("gradient_apply", kernels_.gradient_apply_lines, x, dy, r, forward, mean, has_residual(),
+                  problem_.slope, form, gradient, ahead, out);
+    }
     Call("gradient_apply", kernels_.gradient_apply_last, x, dy, r, forward, mean, has_residual(), problem_.slope, form,
          gradient, out);
   });

@@ -253,6 +253,8 @@ class alignas(64) Engine {
                          const double *coefficients, const double *gradients, int64_t row);
   template <typename F>
   void ForSummed(const Part &part, bool parallel, const F &f);
+  bool Lines(const Part &part, const Array &to) const;
+  int32_t ToNext(const Part &part, const Array &array) const;
   template <typename F>
   void ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f);
   template <typename F>

@@ -18,7 +18,8 @@ using Buffer = halide_buffer_t;
 
 // The arguments are those of the generators, in their order, outputs last.
 struct ElementKernels {
-  // *_last: for channels-last tensors, *_rows: of few channels; null functions where a back end has none.
+  // *_last: for channels-last tensors, *_rows: of few channels,
+  // *_lines: whose results are whole lines, past the caches; null functions where a back end has none.
   Kernel<Buffer *, Buffer *> pivot, pivot_last;  // samples, pivot
   // x, pivot, sums
   Kernel<Buffer *, Buffer *, Buffer *> moments_small, moments_small_last, moments_large, moments_large_last;
@@ -31,6 +32,8 @@ struct ElementKernels {
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;
   // x, coefficients, residual, has_residual, slope, form, y
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> apply, apply_last;
+  // x, coefficients, residual, has_residual, slope, form, ahead, y
+  Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *> apply_lines;
   // x, residual, scale, shift, has_residual, slope, eps, y, stats
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across,
       wide_across_last, wide_along;
@@ -49,6 +52,9 @@ struct ElementKernels {
   // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, dx
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, Buffer *> gradient_apply,
       gradient_apply_last;
+  // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, ahead, dx
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, Buffer *>
+      gradient_apply_lines;
   // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, dx, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,
          Buffer *>

@@ -5,12 +5,16 @@
 namespace haline {
 
 bool AreRows(const Part &part, std::initializer_list<const Array *> arrays) {
-  if (part.channels >= kMostRowChannels || part.channels % kVector == 0 || part.size < kLeastRows) return false;
-  if (part.batch * kRun * part.channels > kSlots) return false;
+  if (part.channels > kMostRowChannels || part.size < kLeastRows || part.batch * kRun * part.channels > kSlots)
+    return false;
   for (const Array *array : arrays) {
     if (array->data && (array->c_stride != 1 || array->loops[0].stride != part.channels)) return false;
   }
   return true;
+}
+
+bool WantRows(const Part &part, std::initializer_list<const Array *> arrays) {
+  return part.channels % kVector != 0 && AreRows(part, arrays);
 }
 
 RowNumbers::RowNumbers(const double *numbers, const Part &part, int64_t which, int64_t row, int64_t sample)

@@ -12,6 +12,8 @@ namespace haline {
 
 // Whether the part's elements in the arrays are such rows. (Absent arrays don't matter.)
 bool AreRows(const Part &part, std::initializer_list<const Array *> arrays);
+// The same, and vectors across channels would not be full.
+bool WantRows(const Part &part, std::initializer_list<const Array *> arrays);
 
 // The numbers of a part's planes, those of a sample as often as it has elements in a row.
 class RowNumbers {
@@ -43,6 +45,9 @@ class Rows {
   View Summed(const Array &array) const {
     return View(array.plane(part.n + n, part.c), array.element, {{count, part.channels}, {width, 1}, {1, 0}});
   }
+
+  // Whether these are whole ones, several.
+  bool whole() const { return count > 1 && width == kRun * part.channels; }
 
   const int64_t n, width;
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -156,6 +157,35 @@ TEST_P(ChannelsLastTest, Lengths) {
     form.x = &x;
     form.lengths = &lengths;
     ExpectSame(form, ChannelsLast(shape));
+  }
+}
+
+// Results that begin with a line of the caches, which may be written past them a line at a time.
+TEST_P(ChannelsLastTest, ResultsOfWholeLines) {
+  for (const Type type : kFloatTypes) {
+    for (const Shape &shape : std::vector<Shape>{
+             {3, 32, 200}, {2, 3, 1600}, {2, 3, 1607}, {1, 64, 130}, {2, 16, 64}, {2, 48, 700}, {1, 16, 20001}}) {
+      const Typed x(type, shape, 1, 0.5, 2), last = x.As(ChannelsLast(shape));
+      const size_t bytes = static_cast<size_t>(x.count() * Size(type)), line = 64;
+      const std::unique_ptr<void, void (*)(void *)> memory(std::aligned_alloc(line, (bytes + line - 1) / line * line),
+                                                           std::free);
+      ASSERT_NE(memory, nullptr);
+      for (const haline_activation activation : {HALINE_NO_ACTIVATION, HALINE_LEAKY_RELU}) {
+        haline_tensor y = *last.t();
+        y.data = memory.get();
+        y.byte_offset = 0;
+        haline_options options = HALINE_OPTIONS_INIT;
+        options.backend = backend().c_str();
+        options.activation = activation;
+        EXPECT_EQ(haline_instance_norm(last.t(), nullptr, nullptr, &y, &options), HALINE_OK) << haline_error_message();
+        Form form;
+        form.x = &x;
+        form.activation = activation;
+        const Typed wanted = Run(form).As(ChannelsLast(shape));
+        const void *const at = static_cast<const char *>(wanted.t()->data) + wanted.t()->byte_offset;
+        EXPECT_EQ(std::memcmp(y.data, at, bytes), 0) << Describe(form);
+      }
+    }
   }
 }
 

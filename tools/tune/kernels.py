@@ -83,13 +83,13 @@ class Build:
             known = sorted({kernel.backend for kernel in self.kernels})
             raise SystemExit(f"--backend: {backend} found, one of {', '.join(known)} wanted")
         # Channels-last tensors have some kernels of their own.
-        last = {name for name in chosen if name.endswith("_last")}
+        last = {name for name in chosen if name.endswith(("_last", "_rows", "_lines"))}
         unused = {name.removesuffix("_last") for name in last} if layout == "channels-last" else last
         return [kernel for name, kernel in chosen.items() if name not in unused]
 
     def space(self, kernel: Kernel) -> dict[str, list[str]]:
         # (The schedules for channels-last have no parameters yet.)
-        return {} if "layout=last" in kernel.params else self.spaces.get(kernel.generator, {})
+        return {} if {"layout=last", "layout=rows"} & set(kernel.params) else self.spaces.get(kernel.generator, {})
 
     def default(self, kernel: Kernel) -> Params:
         """The hand schedule."""

@@ -1,0 +1,110 @@
+// What a kernel reads next, fetched meanwhile. Where it sums, the lanes of a chunk are read from as many places at a
+// time as a lane has elements, each too briefly for processors to see where that goes.
+//
+// SPDX-License-Identifier: MIT
+#ifndef HALINE_GENERATORS_AHEAD_H_
+#define HALINE_GENERATORS_AHEAD_H_
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "Halide.h"
+
+namespace haline {
+
+// A lowering pass: with the vectors of the inputs that a store's value is made from, those are fetched that lie some
+// bytes after them.
+class FetchAhead : public Halide::Internal::IRMutator {
+ public:
+  using Distance = std::function<Halide::Expr(const std::string &input, int bytes)>;
+
+  // For stores to `to` in loops whose names contain `loop`. `distance` is told how many bytes an element of `input`
+  // has.
+  FetchAhead(std::vector<std::string> inputs, std::string to, std::string loop, Distance distance)
+      : inputs_(std::move(inputs)), to_(std::move(to)), loop_(std::move(loop)), distance_(std::move(distance)) {}
+
+  // In BlockSums, what the same step of a later chunk will read: of the next one, or, of small chunks, of one that lies
+  // some kilobytes away. `chunk` is in elements.
+  static FetchAhead *OfChunks(const std::vector<std::string> &inputs, int chunk) {
+    return new FetchAhead(inputs, "lanes.0", ".s1.k$", [chunk](const std::string &input, int bytes) {
+      using namespace Halide;
+      constexpr int kNear = 8192;  // bytes
+      const Expr stride = cast<int64_t>(Internal::Variable::make(Int(32), input + ".stride.0")) * (chunk * bytes);
+      return stride * max(cast<int64_t>(kNear) / stride, 1);
+    });
+  }
+
+ private:
+  using IRMutator::visit;
+
+  Halide::Internal::Stmt visit(const Halide::Internal::For *op) override {
+    const bool before = inside_;
+    inside_ = inside_ || op->name.find(loop_) != std::string::npos;
+    std::vector<Halide::Expr> outer;
+    lets_.swap(outer);
+    const Halide::Internal::Stmt s = IRMutator::visit(op);
+    lets_.swap(outer);
+    inside_ = before;
+    return s;
+  }
+
+  Halide::Internal::Stmt visit(const Halide::Internal::LetStmt *op) override {
+    lets_.push_back(op->value);
+    const Halide::Internal::Stmt s = IRMutator::visit(op);
+    lets_.pop_back();
+    return s;
+  }
+
+  Halide::Internal::Stmt visit(const Halide::Internal::Store *op) override {
+    using namespace Halide;
+    using namespace Halide::Internal;
+    if (!inside_ || op->name != to_) return op;
+    Reads reads(inputs_);
+    for (const Expr &let : lets_) substitute_in_all_lets(let).accept(&reads);
+    substitute_in_all_lets(op->value).accept(&reads);
+    Stmt s = op;
+    for (const Read &read : reads.found) {
+      const int bytes = read.type.bytes();
+      const Expr base = reinterpret(UInt(64), Variable::make(Handle(), read.name));
+      const Expr offset = cast<int64_t>(read.index) * bytes + cast<int64_t>(distance_(read.name, bytes));
+      const Expr address = reinterpret(Handle(), base + cast<uint64_t>(offset));
+      s = Block::make(Evaluate::make(Call::make(Int(32), "llvm.prefetch.p0", {address, 0, 3, 1}, Call::Extern)), s);
+    }
+    return s;
+  }
+
+  struct Read {
+    std::string name;
+    Halide::Type type;
+    Halide::Expr index;  // of a vector's first element
+  };
+
+  // The vectors that are read of the inputs, each once.
+  struct Reads : Halide::Internal::IRGraphVisitor {
+    explicit Reads(const std::vector<std::string> &names) : inputs(names) {}
+    using IRGraphVisitor::visit;
+    void visit(const Halide::Internal::Load *op) override {
+      const auto *ramp = op->index.as<Halide::Internal::Ramp>();
+      if (!ramp || std::find(inputs.begin(), inputs.end(), op->name) == inputs.end()) return;
+      for (const Read &read : found) {
+        if (read.name == op->name && Halide::Internal::equal(read.index, ramp->base)) return;
+      }
+      found.push_back({op->name, op->type.element_of(), ramp->base});
+    }
+    const std::vector<std::string> &inputs;
+    std::vector<Read> found;
+  };
+
+  const std::vector<std::string> inputs_;
+  const std::string to_, loop_;
+  const Distance distance_;
+  bool inside_ = false;
+  std::vector<Halide::Expr> lets_;  // of the loop that the pass is in
+};
+
+}  // namespace haline
+
+#endif  // HALINE_GENERATORS_AHEAD_H_
