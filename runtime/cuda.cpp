@@ -125,15 +125,15 @@ class CudaApi final : public GpuApi {
   const halide_device_interface_t *interface() const override { return halide_cuda_device_interface(); }
   const char *WhyNot() const override { return library().why_not; }
 
-  haline_status Enter(const haline_device &device, void *queue, bool own) override {
+  haline_status Enter(const char *name, const haline_device &device, void *queue, bool own) override {
     Library &cuda = library();
     if (*cuda.why_not) return Fail(HALINE_UNSUPPORTED, "cuda: %s", cuda.why_not);
     const int32_t id = own ? 0 : device.id;
     if (id < 0 || id >= cuda.count) {
-      return Fail(HALINE_INVALID_ARGUMENT, "x: device id %d found, 0 to %d wanted", id, cuda.count - 1);
+      return Fail(HALINE_INVALID_ARGUMENT, "%s: device id %d found, 0 to %d wanted", name, id, cuda.count - 1);
     }
     if (!cuda.Capable(id)) {
-      return Fail(HALINE_UNSUPPORTED, "x: a GPU of compute capability below 7.0 found, 7.0 or more wanted");
+      return Fail(HALINE_UNSUPPORTED, "%s: a GPU of compute capability below 7.0 found, 7.0 or more wanted", name);
     }
     static const bool set_up = [] {
       halide_set_cuda_acquire_context(AcquireContext);

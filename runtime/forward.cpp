@@ -63,7 +63,7 @@ class ForwardEngine : public Engine {
     if (!sums) return;
     double count = static_cast<double>(part.size), eps = problem_.eps;
     if (problem_.given) {
-      // Sums that have the given statistics: one element about the mean, whose square is the variance.
+      // Sums that have the given statistics: one element about the mean, whose square is the variance, or all of M2.
       for (int64_t n = 0; n < part.batch; n++) {
         for (int64_t c = 0; c < part.channels; c++) {
           pivots[n * row + c] = problem_.mean.Get(part.n + n, part.c + c);
@@ -71,7 +71,7 @@ class ForwardEngine : public Engine {
           sums[(2 * n + 1) * row + c] = GivenVariance(part.n + n, part.c + c);
         }
       }
-      count = 1;
+      count = static_cast<double>(problem_.given_count);
       if (problem_.rstd) eps = 0;
     } else {
       Moments(part, parallel, pivots, sums, before);
@@ -125,14 +125,8 @@ class ForwardEngine : public Engine {
                  to = Written(problem_.y, part, 0, part.size);
     View in = Columns(late.coefficients, part, part.channels, kColumns, late.row);
     Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, from.Elements(), in,
-         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Distance(problem_.x, next, late.after),
-         sums);
+         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Lead(problem_.y, part), kNear, sums);
     before->done = before->tiles;
-    const int64_t rest = part.size % Chunk(part.size);
-    if (rest == 0) return true;
-    const Tiles tiles(part, problem_.y, part.size - rest, rest);
-    Fetches none;
-    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, late.coefficients, late.row, &none);
     return true;
   }
 

@@ -8,6 +8,9 @@ namespace {
 
 constexpr int64_t kRow = 1024;  // bytes, of which columns of numbers are multiples
 
+// generators/resident.h has the same number: small planes of a block. And the bytes of all else that a plane has there.
+constexpr int64_t kResidentPlanes = 8, kResidentRest = 768;
+
 halide_type_t BitsType(Element e) { return halide_type_t(halide_type_uint, static_cast<uint8_t>(8 * Size(e))); }
 
 Address AddressOf(const char *data) { return reinterpret_cast<Address>(data); }
@@ -260,6 +263,26 @@ void GpuEngine::GivenMoments(const Part &part, const PerPlane &value, int form, 
   Call("to_double", KernelsOf(Element::kF64).to_double, zero, 0.0, 2, part.c, part.channels, part.n, part.batch, 0,
        zero);
   Convert(value, part, form, Column(sums, part, 1));
+}
+
+bool GpuEngine::Resident(const Part &part, int64_t tensors, int64_t terms) const {
+  if (part.size > kBlock) return false;
+  const int64_t chunk = Chunk(part.size), chunks = (part.size + chunk - 1) / chunk,
+                planes = part.size < kLarge ? kResidentPlanes : 1, math = problem_.element == Element::kF64 ? 8 : 4,
+                elements = tensors * part.size * Size(problem_.element), sums = chunks * kRun * terms * math;
+  return planes * (elements + sums + kResidentRest) <= api_->SharedBytes();
+}
+
+void GpuEngine::ResidentForward(const Part &part, const Array &result, int form, Address coefficients) {
+  GpuMemory scales, shifts;
+  Operand x(this, problem_.x, part), r(this, residual(), part), y(this, result, part);
+  GpuView scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
+          shift = NumbersView(ToDouble(problem_.shift, part, &shifts, Zeros()), part),
+          out = ColumnsView(coefficients, part, kForwardColumns);
+  Call("resident", part.size < kLarge ? kernels_.resident_small : kernels_.resident_large, x, r, scale, shift,
+       has_residual(), problem_.slope, problem_.eps, form, static_cast<int32_t>(part.size), part.c, part.channels,
+       part.n, part.batch, 0, y, out);
+  y.Flush();
 }
 
 Array GpuEngine::Nowhere(int64_t size) const {

@@ -12,6 +12,7 @@
 #include "gpu_api.h"
 #include "gpu_kernels.h"
 #include "gpu_parts.h"
+#include "merge.h"
 #include "plan.h"
 #include "problem.h"
 #include "view.h"
@@ -176,6 +177,15 @@ class GpuEngine {
   // rstd.
   void GivenMoments(const Part &part, const PerPlane &value, int form, Address sums);
 
+  // Whether resident kernels can take the part's planes: `tensors` of them and the sums of `terms` in a block's shared
+  // memory (generators/resident.h).
+  bool Resident(const Part &part, int64_t tensors, int64_t terms) const;
+
+  // coefficients_generator.cpp's columns by one of them, and y, unless the form is kNoResult.
+  static constexpr int kNoResult = -1;
+  static constexpr int64_t kForwardColumns = 7, kForwardFast = 3;
+  void ResidentForward(const Part &part, const Array &y, int form, Address coefficients);
+
   // Zeros beyond the lengths.
   void FillRows(const Array &array, const Part &part);
 
@@ -208,6 +218,8 @@ class GpuEngine {
   GpuMemory constants_;
 };
 
+haline_status MergeOnGpu(const Problem &problem, const Tile *tiles, int32_t count, GpuApi *api,
+                         const GpuKernels &kernels);
 haline_status GpuForward(const Problem &problem, GpuApi *api, const GpuKernels &kernels);
 haline_status GpuBackward(const Problem &problem, GpuApi *api, const GpuKernels &kernels);
 

@@ -187,6 +187,29 @@ TEST_F(CudaTest, TwoDevices) {
   EXPECT_TRUE(cuda_.stack.empty());
 }
 
+// Lengths that lie there: copied on the call's stream, which is all that is waited for.
+TEST_F(CudaTest, Lengths) {
+  options_.lengths = Device(Type::kI32, {2});
+  ASSERT_EQ(Forward(Type::kF32, {2, 3, 100}), HALINE_OK) << haline_error_message();
+  EXPECT_EQ(cuda_.copied_back, 8);
+  EXPECT_EQ(Calls("cuStreamSynchronize"), 1);
+  EXPECT_EQ(Calls("cuCtxSynchronize"), 0);
+  EXPECT_TRUE(cuda_.stack.empty());
+}
+
+TEST_F(CudaTest, Merge) {
+  haline_tensor *tensors[3];
+  for (haline_tensor *&t : tensors) t = Device(Type::kF64, {70000, 3});
+  const int64_t counts[3] = {3, 4, 5};
+  int64_t count = 0;
+  ASSERT_EQ(haline_merge_moments(3, counts, tensors, tensors, &count, tensors[0], tensors[1], &options_), HALINE_OK)
+      << haline_error_message();
+  EXPECT_EQ(count, 12);
+  EXPECT_EQ(cuda_.launches.size(), 4u);  // two pairs, and mean and M2 to where they belong
+  for (const FakeLaunch &launch : cuda_.launches) EXPECT_EQ(launch.stream, &stream_);
+  ExpectNothingWaitsOrCopies();
+}
+
 // Within a GPU's limits, whatever the shape: the fake refuses what a driver would.
 TEST_F(CudaTest, AnyExtents) {
   cuda_.capacity = uint64_t{1} << 60;

@@ -43,8 +43,8 @@ void Compare(const OpenClQueue &queue, Type type, const Shape &shape, const Layo
   const Shape strides = layout.strides(shape);
   OpenClTensor gx(queue, x, strides), gdy(queue, dy, strides), gr(queue, r, strides), gscale(queue, scale),
       gshift(queue, shift), gmean(queue, mean), grstd(queue, rstd), grunning(queue, running),
-      ggiven_mean(queue, given_mean), ggiven_rstd(queue, given_rstd), gy(queue, y, strides), gdx(queue, dx, strides),
-      gdresidual(queue, dresidual, strides), gdscale(queue, dscale), gdshift(queue, dshift);
+      ggiven_mean(queue, given_mean), ggiven_rstd(queue, given_rstd), glength(queue, length), gy(queue, y, strides),
+      gdx(queue, dx, strides), gdresidual(queue, dresidual, strides), gdscale(queue, dscale), gdshift(queue, dshift);
 
   const auto run = [&](bool gpu) {
     const auto at = [&](Typed &host, OpenClTensor &device) { return gpu ? device.t() : host.t(); };
@@ -55,7 +55,7 @@ void Compare(const OpenClQueue &queue, Type type, const Shape &shape, const Layo
       o.dresidual = at(dresidual, gdresidual);
       o.activation = HALINE_LEAKY_RELU;
     }
-    if (lengths) o.lengths = length.t();
+    if (lengths) o.lengths = at(length, glength);
     if (given) {
       o.given_mean = at(given_mean, ggiven_mean);
       o.given_rstd = at(given_rstd, ggiven_rstd);

@@ -50,9 +50,62 @@ TEST_F(GpuRefusalTest, Devices) {
   gx_->t()->device.id = gy_->t()->device.id = 0;
   OpenClTensor glengths(queue_, lengths);
   options_.lengths = glengths.t();
-  ExpectFailure(Call(), HALINE_UNSUPPORTED, {"lengths: device type 4 found, 1 (CPU) wanted"});
+  ExpectFailure(haline_instance_norm(host.t(), nullptr, nullptr, host.t(), &options_), HALINE_UNSUPPORTED,
+                {"lengths: device type 4 found, 1 (CPU) wanted"});
+  glengths.t()->device.id = 1;
+  ExpectFailure(Call(), HALINE_INVALID_ARGUMENT, {"lengths: device id 1 found, 0 (the device of x) wanted"});
   gx_->t()->device.type = 9;
   ExpectFailure(Call(), HALINE_UNSUPPORTED, {"x: device type 9 found", "1 (CPU)", "4 (OpenCL)", "wanted"});
+  ExpectLife();
+}
+
+TEST_F(GpuRefusalTest, LengthsThere) {
+  Typed lengths(Type::kI64, {2});
+  for (const double wrong : {-1, 101}) {
+    lengths.Set(1, wrong);
+    OpenClTensor glengths(queue_, lengths);
+    options_.lengths = glengths.t();
+    const std::string found = std::to_string(static_cast<int>(wrong));
+    ExpectFailure(Call(), HALINE_INVALID_ARGUMENT,
+                  {"lengths: " + found + " found at 1, 0 to 100 (the last extent of x) wanted"});
+  }
+  OpenClTensor glengths(queue_, lengths);
+  int64_t stride = -1;
+  glengths.t()->strides = &stride;
+  options_.lengths = glengths.t();
+  ExpectFailure(Call(), HALINE_UNSUPPORTED, {"lengths: a stride of -1 found"});
+  options_.queue = nullptr;
+  stride = 1;
+  ExpectFailure(Call(), HALINE_INVALID_ARGUMENT, {"queue: null found"});
+  ExpectLife();
+}
+
+TEST_F(GpuRefusalTest, Merge) {
+  const Typed numbers(Type::kF64, {2, 3}, 5);
+  Typed host = numbers;
+  OpenClTensor a(queue_, numbers), b(queue_, numbers), mean(queue_, numbers), m2(queue_, numbers),
+      odd(queue_, numbers, {}, 8);
+  const int64_t counts[2] = {4, 5};
+  int64_t count;
+  const haline_tensor *tensors[2] = {a.t(), b.t()};
+  const auto merge = [&](haline_tensor *to_mean, haline_tensor *to_m2) {
+    return haline_merge_moments(2, counts, tensors, tensors, &count, to_mean, to_m2, &options_);
+  };
+  EXPECT_EQ(merge(mean.t(), m2.t()), HALINE_OK) << haline_error_message();
+  ExpectFailure(merge(mean.t(), host.t()), HALINE_UNSUPPORTED, {"m2: device type 1 found, 4 (OpenCL) wanted"});
+  ExpectFailure(merge(host.t(), host.t()), HALINE_UNSUPPORTED, {"means: device type 4 found, 1 (CPU) wanted"});
+  tensors[1] = host.t();
+  ExpectFailure(merge(mean.t(), m2.t()), HALINE_UNSUPPORTED, {"means: device type 1 found, 4 (OpenCL) wanted"});
+  tensors[1] = odd.t();
+  cl_uint bits = 0;
+  clGetDeviceInfo(queue_.device(), CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof(bits), &bits, nullptr);
+  if (bits > 64) ExpectFailure(merge(mean.t(), m2.t()), HALINE_UNSUPPORTED, {"means: a byte_offset of 8 found"});
+  tensors[1] = b.t();
+  b.t()->device.id = 2;
+  ExpectFailure(merge(mean.t(), m2.t()), HALINE_INVALID_ARGUMENT, {"means: device id 2 found, 0 (the device of"});
+  options_.queue = nullptr;
+  b.t()->device.id = 0;
+  ExpectFailure(merge(mean.t(), m2.t()), HALINE_INVALID_ARGUMENT, {"queue: null found", "of mean wanted"});
   ExpectLife();
 }
 
