@@ -100,7 +100,11 @@ inline Halide::Expr StoreNumber(const Halide::Expr &v, Element e, const Halide::
 inline Halide::Expr Store(const Halide::Expr &v, Element e, const Halide::Target &target, bool one_nan = false) {
   if (StorageType(e).is_float()) return one_nan ? OneNan(cast(StorageType(e), v)) : cast(StorageType(e), v);
   const bool wide = v.type() == Halide::Float(64);
-  return ElementBits(OneNan(wide ? RoundedToElement(v, e) : v), wide, e, target);
+  const Halide::Expr f = wide ? RoundedToElement(v, e) : v;
+  if (e == Element::kBF16) return ElementBits(OneNan(f), wide, e, target);
+  // Of float16 afterwards: x86 stores by the conversion itself, where nothing comes after it, and that would be no
+  // store past the caches (stream.h).
+  return select(f == f, ElementBits(f, wide, e, target), Halide::cast<uint16_t>(0x7e00));
 }
 
 }  // namespace haline

@@ -38,7 +38,7 @@ class Flow : public Generator<Flow> {
     const auto put = [&](const Expr &s) {
       const Expr value = StoreResult(Result(load(before, s), {number(0, c, n), number(1, c, n), number(2, c, n)},
                                             has_residual, load(residual, s), cast(type, slope), form),
-                                     form, element, get_target());
+                                     form, element, get_target(), true);
       return Put(y(s, c, n), value);
     };
     const Expr size = x.dim(0).extent();
@@ -63,9 +63,6 @@ class Flow : public Generator<Flow> {
         After(lines->Rest(c, n) + kept(c, n) + sampled(c, n), mux(which, block_sums->Total(b, c, n)));
   }
 
-  // One Zen 5 thread with AVX-512, fractions of a copy past the caches: planes of 4 KiB 0.9 to 0.95, of 16 to 256 KiB
-  // 0.9 to 1, of 1 MiB and more, which L2 no longer holds when y is made, 0.75; through a function that stores, 0.66 to
-  // 0.7. From the plane's end backwards it was slower everywhere.
   void schedule() {
     get_pipeline().add_custom_lowering_pass(new PutAndFetch);
     ScheduleBFloats(get_pipeline());

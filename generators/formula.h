@@ -31,11 +31,13 @@ inline Halide::Expr Result(const Halide::Expr &x, const Exprs &numbers, const Ha
   return Halide::select(form == 0, normal, form == 1, Activate(normal, slope), OneNan(Activate(z, slope)));
 }
 
-// Result as it is stored. form = 0 makes no NaN, as a plane that has one isn't normalised in float.
+// Result as it is stored. form = 0 makes no NaN, as a plane that has one isn't normalised in float. `streamed`: past
+// the caches, where Store says what float16 wants.
 inline Halide::Expr StoreResult(const Halide::Expr &result, const Halide::Expr &form, Element e,
-                                const Halide::Target &target) {
+                                const Halide::Target &target, bool streamed = false) {
   const Halide::Expr stored = Store(result, e, target);
-  return StorageType(e).is_float() ? stored : Halide::select(form == 0, StoreNumber(result, e, target), stored);
+  if (StorageType(e).is_float() || (streamed && e == Element::kF16)) return stored;
+  return Halide::select(form == 0, StoreNumber(result, e, target), stored);
 }
 
 // dx, of g, the gradient of z, and d = x - mean.
