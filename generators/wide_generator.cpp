@@ -16,6 +16,8 @@ class Wide : public KernelGenerator<Wide> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
+  GeneratorParam<bool> few{"few", false};  // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes
+  GeneratorParam<int> batch{"batch", 4};   // schedule, lanes = 1: vectors of planes of a step
 
   Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
@@ -34,11 +36,14 @@ class Wide : public KernelGenerator<Wide> {
     const Expr size = x.dim(0).extent();
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
+    // (Bounds inference does not see that a batch of planes ends with the last.)
+    const bool across = !gpu() && lanes == 1 && layout == Layout::kPlanes;
+    const Expr p = across ? unsafe_promise_clamped(c, y.dim(1).min(), y.dim(1).max()) : Expr(c);
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
-    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(c, n)); };
+    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(p, n)); };
 
-    x_turn.In(x, load);
-    residual_turn.In(residual, load);
+    x_turn.In(x, p, load);
+    residual_turn.In(residual, p, load);
     const auto raw = [&](const Expr &i) { return x_turn.tile(c, i, n); };
     Expr factor = cast<double>(1);
     if (rescaled) {
@@ -65,16 +70,32 @@ class Wide : public KernelGenerator<Wide> {
     const Expr var = select(difference < 0, 0, difference);  // not max, which may lose a NaN
     const Expr scaled_eps = rescaled ? eps * factor * factor : Expr(eps);
     const Expr rstd = select(var + scaled_eps == 0, 0, 1 / sqrt(var + scaled_eps));
-    normal(c, n) = Tuple(mean(c, n), rest, of_plane(scale) * rstd, of_plane(shift), (mean(c, n) + rest) / factor,
-                         var / factor / factor, rstd * factor);
+    Exprs values = {mean(c, n),
+                    rest,
+                    of_plane(scale) * rstd,
+                    of_plane(shift),
+                    (mean(c, n) + rest) / factor,
+                    var / factor / factor,
+                    rstd * factor};
+    if (rescaled) values.push_back(factor);
+    normal(c, n) = Tuple(values);
 
-    const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
-    const Expr z = select(has_residual, norm + residual_turn.tile(c, s, n), norm);
-    result_turn.turned(c, s, n) =
+    const Expr q = few || !across ? p : min(c, y.dim(1).max());
+    const Expr own = few ? x_turn.tile(p, s, n) : load(x(s, c, n)),
+               more = few ? residual_turn.tile(p, s, n) : load(residual(s, c, n));
+    const Expr norm = ((rescaled ? own * normal(q, n)[7] : own) - normal(q, n)[0] - normal(q, n)[1]) * normal(q, n)[2] +
+                      normal(q, n)[3];
+    const Expr z = select(has_residual, norm + more, norm);
+    const Expr result =
         Store(OneNan(cast(ResultType(), select(slope == 1, z, Activate(z, slope)))), element, get_target());
-    Define(y, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
-    DefineNumbers(stats, {c, which, n}, which, 3,
-                  OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]})), wanted);
+    result_turn.turned(c, s, n) = result;
+    Define(y, {s, c, n}, few ? result_turn.Out() : result, {{s, 0, size}}, c, n, wanted);
+    const Exprs numbers = {normal(p, n)[4], normal(p, n)[5], normal(p, n)[6]};
+    if (across) {
+      DefineKept(stats, c, n, numbers);
+    } else {
+      DefineNumbers(stats, {c, which, n}, which, 3, OneNan(mux(which, numbers)), wanted);
+    }
   }
 
   void schedule() {
@@ -85,7 +106,7 @@ class Wide : public KernelGenerator<Wide> {
     y.dim(0).set_min(0);
     WideSchedule schedule{y,
                           stats,
-                          {{&x_turn, x}, {&residual_turn, residual}},
+                          {{&x_turn, x}},
                           &result_turn,
                           {mean, normal},
                           {offsets.get(), squares.get()},
@@ -95,7 +116,9 @@ class Wide : public KernelGenerator<Wide> {
                           c,
                           n,
                           which};
-    if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
+    if (few) schedule.inputs.push_back({&residual_turn, residual});
+    if (plane_scale && gpu()) schedule.per_plane.push_back(plane_scale->peak);
+    if (plane_scale && !gpu()) schedule.per_plane.insert(schedule.per_plane.begin(), plane_scale->peak);
     if (gpu()) {
       schedule.OnGpu(lanes > 1);
       return FinishGpuSchedule(x, residual, y, scale, shift);
@@ -113,7 +136,8 @@ class Wide : public KernelGenerator<Wide> {
       made.compute_at(y, Var("co")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
       made.specialize(!has_residual && slope == 1);
     } else if (lanes == 1) {
-      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
+                            few ? MostFew(element, get_target()) : 0);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

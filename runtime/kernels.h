@@ -30,7 +30,7 @@ struct ElementKernels {
   // x, coefficients, residual, has_residual, slope, form, y
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> apply, apply_last;
   // x, residual, scale, shift, has_residual, slope, eps, y, stats
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across,
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_few,
       wide_across_last, wide_along;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
@@ -46,7 +46,7 @@ struct ElementKernels {
   // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, dx, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,
          Buffer *>
-      wide_gradient_across, wide_gradient_across_last, wide_gradient_along;
+      wide_gradient_across, wide_gradient_few, wide_gradient_across_last, wide_gradient_along;
 };
 
 struct GpuKernels;
