@@ -49,37 +49,41 @@ BackwardWork::BackwardWork(Workload &work, int64_t elements) : work_(work), dy_(
   std::generate(dy_.begin(), dy_.end(), [&] { return static_cast<float>(random()) * kUnit - 1; });
 }
 
-void BackwardWork::Statistics(const Shape &shape, const std::string &backend, Tensor *mean, Tensor *rstd) {
-  instance_norm({work_.x(), shape}, {work_.y(), shape}, work_.scale(), work_.shift(),
+void BackwardWork::Statistics(const Shape &shape, Layout layout, const std::string &backend, Tensor *mean,
+                              Tensor *rstd) {
+  const Shape strides = Strides(shape, layout);
+  instance_norm({work_.x(), shape, strides}, {work_.y(), shape, strides}, work_.scale(), work_.shift(),
                 {.eps = Workload::kEps, .backend = backend, .mean = *mean, .rstd = *rstd});
 }
 
-void BackwardWork::Run(const Shape &shape, const std::string &backend, const Tensor &mean, const Tensor &rstd) {
-  const Shape channels = {shape[1]};
-  instance_norm_backward({work_.x(), shape}, {dy_.data(), shape}, ConstTensorView(work_.scale(), channels),
-                         ConstTensorView(work_.shift(), channels), mean, rstd, TensorView(work_.y(), shape),
-                         TensorView(dscale_.data(), channels), TensorView(dshift_.data(), channels),
-                         {.eps = Workload::kEps, .backend = backend});
+void BackwardWork::Run(const Shape &shape, Layout layout, const std::string &backend, const Tensor &mean,
+                       const Tensor &rstd) {
+  const Shape channels = {shape[1]}, strides = Strides(shape, layout);
+  instance_norm_backward({work_.x(), shape, strides}, {dy_.data(), shape, strides},
+                         ConstTensorView(work_.scale(), channels), ConstTensorView(work_.shift(), channels), mean, rstd,
+                         TensorView(work_.y(), shape, strides), TensorView(dscale_.data(), channels),
+                         TensorView(dshift_.data(), channels), {.eps = Workload::kEps, .backend = backend});
 }
 
-std::string BackwardWork::Check(const Shape &shape, const std::string &backend) {
+std::string BackwardWork::Check(const Shape &shape, Layout layout, const std::string &backend) {
   const int64_t planes = shape[0] * shape[1], size = Elements(shape) / planes;
   Tensor mean(Shape{shape[0], shape[1]}, dtype_of<double>()), rstd = mean;
   try {
-    Statistics(shape, backend, &mean, &rstd);
+    Statistics(shape, layout, backend, &mean, &rstd);
     std::fill_n(work_.y(), Elements(shape), std::numeric_limits<float>::quiet_NaN());
-    Run(shape, backend, mean, rstd);
+    Run(shape, layout, backend, mean, rstd);
   } catch (const Error &error) {
     return error.what();
   }
   if (std::string wrong = WrongTarget(backend); !wrong.empty()) return wrong;
   // Every element must have been written; some planes, the last among them, are held against the oracle, which is slow.
   const int64_t step = std::max<int64_t>(1, planes / std::max<int64_t>(1, (int64_t{1} << 22) / size));
-  for (int64_t p = 0; p < planes; p++) {
-    const float *const x = work_.x() + p * size, *const dy = dy_.data() + p * size, *const dx = work_.y() + p * size;
-    if (std::any_of(dx, dx + size, [](float v) { return std::isnan(v); })) return "NaN in plane " + std::to_string(p);
-    if ((planes - 1 - p) % step != 0) continue;
-    const std::vector<oracle::Wide> wide_x(x, x + size), wide_dy(dy, dy + size);
+  const float *const nan = std::find_if(work_.y(), work_.y() + Elements(shape), [](float v) { return std::isnan(v); });
+  if (nan != work_.y() + Elements(shape)) return "NaN in element " + std::to_string(nan - work_.y());
+  const Places places(shape, layout);
+  for (int64_t p = (planes - 1) % step; p < planes; p += step) {
+    const std::vector<oracle::Wide> wide_x = places.Plane(work_.x(), p), wide_dy = places.Plane(dy_.data(), p),
+                                    dx = places.Plane(work_.y(), p);
     oracle::PlaneProblem problem;
     problem.size = size;
     problem.x = wide_x.data();
@@ -90,7 +94,7 @@ std::string BackwardWork::Check(const Shape &shape, const std::string &backend) 
     oracle::Wide largest = 1, worst = 0;
     for (int64_t i = 0; i < size; i++) {
       largest = std::max(largest, std::abs(exact.dx[static_cast<size_t>(i)]));
-      worst = std::max(worst, std::abs(dx[i] - exact.dx[static_cast<size_t>(i)]));
+      worst = std::max(worst, std::abs(dx[static_cast<size_t>(i)] - exact.dx[static_cast<size_t>(i)]));
     }
     if (!(worst <= oracle::kBackward * largest)) {
       return "wrong result: error " + std::to_string(static_cast<double>(worst / largest)) + " found in plane " +
@@ -100,21 +104,21 @@ std::string BackwardWork::Check(const Shape &shape, const std::string &backend) 
   return "";
 }
 
-void BackwardWork::Measure(benchmark::State &state, const Shape &shape, const std::string &backend) {
-  const auto [verdict, added] = verdicts_.try_emplace({shape, backend});
-  if (added) verdict->second = Check(shape, backend);
+void BackwardWork::Measure(benchmark::State &state, const Shape &shape, Layout layout, const std::string &backend) {
+  const auto [verdict, added] = verdicts_.try_emplace({shape, layout, backend});
+  if (added) verdict->second = Check(shape, layout, backend);
   if (!verdict->second.empty()) return work_.Refuse(state, verdict->second);
   Tensor mean(Shape{shape[0], shape[1]}, dtype_of<double>()), rstd = mean;
-  Statistics(shape, backend, &mean, &rstd);
+  Statistics(shape, layout, backend, &mean, &rstd);
   for (auto _ : state) {
-    Run(shape, backend, mean, rstd);
+    Run(shape, layout, backend, mean, rstd);
     benchmark::ClobberMemory();
   }
   if (const std::string wrong = WrongTarget(backend); !wrong.empty()) return work_.Refuse(state, wrong);
   SetBytes(state, Elements(shape));
 }
 
-void BackwardWork::Register(const Shape &shape, const std::vector<std::string> &backends, int threads) {
+void BackwardWork::Register(const Shape &shape, Layout layout, const std::vector<std::string> &backends, int threads) {
   const std::string name = ShapeName(shape);
   const int64_t elements = Elements(shape);
   dscale_.resize(std::max(dscale_.size(), static_cast<size_t>(shape[1])));
@@ -138,8 +142,8 @@ void BackwardWork::Register(const Shape &shape, const std::vector<std::string> &
   });
   if (threads > 1) row->Threads(threads);
   for (const std::string &backend : backends) {
-    add(BackwardRow(name, Layout::kNchw, backend),
-        [=, this](benchmark::State &state) { Measure(state, shape, backend); });
+    add(BackwardRow(name, layout, backend),
+        [=, this](benchmark::State &state) { Measure(state, shape, layout, backend); });
   }
 }
 

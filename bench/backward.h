@@ -6,7 +6,7 @@
 
 #include <map>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "bench/stream.h"
@@ -21,20 +21,20 @@ class BackwardWork {
   // For tensors of up to `elements` elements. Throws std::bad_alloc.
   BackwardWork(Workload &work, int64_t elements);
 
-  // Makes the rows backward/f32/nchw/<shape>/<back end> and stream/<shape>.
-  void Register(const Shape &shape, const std::vector<std::string> &backends, int threads);
+  // Makes the rows backward/f32/<layout>/<shape>/<back end> and stream/<shape>.
+  void Register(const Shape &shape, Layout layout, const std::vector<std::string> &backends, int threads);
 
  private:
-  void Run(const Shape &shape, const std::string &backend, const Tensor &mean, const Tensor &rstd);
-  void Measure(benchmark::State &state, const Shape &shape, const std::string &backend);
+  void Run(const Shape &shape, Layout layout, const std::string &backend, const Tensor &mean, const Tensor &rstd);
+  void Measure(benchmark::State &state, const Shape &shape, Layout layout, const std::string &backend);
   // "", or what is wrong with some planes of the result.
-  std::string Check(const Shape &shape, const std::string &backend);
+  std::string Check(const Shape &shape, Layout layout, const std::string &backend);
   // The statistics that the backward pass takes, of a forward pass that gives them.
-  void Statistics(const Shape &shape, const std::string &backend, Tensor *mean, Tensor *rstd);
+  void Statistics(const Shape &shape, Layout layout, const std::string &backend, Tensor *mean, Tensor *rstd);
 
   Workload &work_;
   std::vector<float> dy_, dscale_, dshift_;
-  std::map<std::pair<Shape, std::string>, std::string> verdicts_;
+  std::map<std::tuple<Shape, Layout, std::string>, std::string> verdicts_;
 };
 
 std::string BackwardRow(const std::string &shape, Layout layout, const std::string &backend);

@@ -89,7 +89,7 @@ std::string Footer() {
     text << "  " << std::left << std::setw(11) << set.name << set.what << " (" << set.shapes.size() << ")\n";
   }
   text << "\nRows are forward/f32/<layout>/<shape>/<back end> and copy/<shape>, with --pass=backward\n"
-          "backward/f32/nchw/<shape>/<back end> and stream/<shape>. Google Benchmark's options work too; by\n"
+          "backward/f32/<layout>/<shape>/<back end> and stream/<shape>. Google Benchmark's options work too; by\n"
           "default --benchmark_repetitions=9 --benchmark_min_time=0.03 --benchmark_enable_random_interleaving=true\n"
           "--benchmark_report_aggregates_only=true. Among the others:\n"
           "  --benchmark_filter=REGEX    the rows to run, as in 'copy|avx512'\n"
@@ -115,13 +115,11 @@ int Run(const Arguments &arguments, char *program) {
   Workload work(elements, channels);
   const std::vector<std::string> backends = haline::backends();
   const bool forward = arguments.pass != "backward", backward = arguments.pass != "forward";
-  if (backward && layout != Layout::kNchw)
-    throw std::invalid_argument("--layout: nhwc found, nchw wanted for backward");
   BackwardWork backward_work(work, backward ? elements : 0);
   std::vector<std::string> names;
   for (const Shape &shape : shapes) {
     if (forward) Register(work, shape, layout, backends, arguments.threads);
-    if (backward) backward_work.Register(shape, backends, arguments.threads);
+    if (backward) backward_work.Register(shape, layout, backends, arguments.threads);
     names.push_back(ShapeName(shape));
   }
   benchmark::AddCustomContext("haline_version", haline_version());

@@ -11,25 +11,6 @@
 
 namespace haline::bench {
 
-namespace {
-
-// Where element s of plane p lies.
-class Places {
- public:
-  Places(const Shape &shape, Layout layout)
-      : channels_(shape[1]), size_(Elements(shape) / shape[0] / channels_), last_(layout == Layout::kNhwc) {}
-
-  int64_t operator()(int64_t p, int64_t s) const {
-    return last_ ? (p / channels_ * size_ + s) * channels_ + p % channels_ : p * size_ + s;
-  }
-
- private:
-  int64_t channels_, size_;
-  bool last_;
-};
-
-}  // namespace
-
 Workload::Memory Workload::Allocate(int64_t count) {
   constexpr size_t kPage = 4096;
   const size_t bytes = (static_cast<size_t>(count) * sizeof(float) + kPage - 1) / kPage * kPage;

@@ -21,6 +21,28 @@
 
 namespace haline::bench {
 
+// Where element s of plane p lies.
+class Places {
+ public:
+  Places(const Shape &shape, Layout layout)
+      : channels_(shape[1]), size_(Elements(shape) / shape[0] / channels_), last_(layout == Layout::kNhwc) {}
+
+  int64_t operator()(int64_t p, int64_t s) const {
+    return last_ ? (p / channels_ * size_ + s) * channels_ + p % channels_ : p * size_ + s;
+  }
+
+  // The elements of plane p of a tensor.
+  std::vector<oracle::Wide> Plane(const float *tensor, int64_t p) const {
+    std::vector<oracle::Wide> plane;
+    for (int64_t s = 0; s < size_; s++) plane.push_back(tensor[(*this)(p, s)]);
+    return plane;
+  }
+
+ private:
+  int64_t channels_, size_;
+  bool last_;
+};
+
 // Copies and back ends of one shape work on the same bytes, shapes on the front of the same two buffers: as large as
 // the largest shape needs, every page written before the first measurement. Not to be used by two threads at a time.
 class Workload {

@@ -41,13 +41,30 @@ function(haline_add_kernel name generator params element backend target out_func
     string(APPEND target "-no_asserts-no_bounds_query")
     set_property(GLOBAL APPEND PROPERTY HALINE_UNCHECKED_KERNELS "${CMAKE_CURRENT_BINARY_DIR}/haline_${function}.o")
   endif()
-  add_halide_library(haline_${function}
+  # Their results go past the caches, on processors that have such stores.
+  set(assembly "")
+  if(generator MATCHES "flow$" AND backend MATCHES "^x86")
+    set(assembly ASSEMBLY written)
+  endif()
+  add_halide_library(haline_${function} ${assembly}
                      FROM haline_${generator}_generator
                      GENERATOR haline_${generator}
                      FUNCTION_NAME ${function}
                      TARGETS "${target}"
                      PARAMS element=${element} ${params} ${HALINE_SCHEDULE_${name}_${element}_${backend}}
                      USE_RUNTIME haline_halide_runtime)
+  if(assembly)
+    set(dir "${CMAKE_CURRENT_BINARY_DIR}")
+    set(script "${PROJECT_SOURCE_DIR}/cmake/streaming_stores.cmake")
+    add_custom_command(
+      OUTPUT "${dir}/haline_${function}_streams.o"
+      COMMAND ${CMAKE_COMMAND} "-DFROM=${written}" "-DTO=${dir}/haline_${function}_streams.s" -P "${script}"
+      COMMAND ${CMAKE_C_COMPILER} -c "${dir}/haline_${function}_streams.s" -o "${dir}/haline_${function}_streams.o"
+      DEPENDS "${written}" "${script}" BYPRODUCTS "${dir}/haline_${function}_streams.s" VERBATIM)
+    add_custom_target(haline_${function}_streams DEPENDS "${dir}/haline_${function}_streams.o")
+    add_dependencies(haline_${function}_streams haline_${function})
+    set_property(GLOBAL APPEND PROPERTY HALINE_STREAMING_KERNELS ${function})
+  endif()
   # For scripts/tune.sh, which compiles the same kernel with other schedules.
   string(REPLACE ";" "\", \"" quoted "element=${element};${params}")
   string(REPLACE ";" "\", \"" schedule "${HALINE_SCHEDULE_${name}_${element}_${backend}}")
@@ -57,6 +74,24 @@ function(haline_add_kernel name generator params element backend target out_func
   set_property(GLOBAL APPEND_STRING PROPERTY HALINE_KERNEL_LINES
     "{\"function\": \"${function}\", \"kernel\": \"${name}\", \"generator\": \"${generator}\", \"backend\": \"${backend}\", \"element\": \"${element}\", \"target\": \"${target}-no_runtime\", \"params\": [\"${quoted}\"], \"schedule\": [${schedule}]},\n")
 endfunction()
+
+# For the end of a function that has compiled `functions` and made `table` of them: writes <name>_headers.inc and
+# <name>_table.inc, and adds to HALINE_KERNEL_TARGETS and HALINE_KERNEL_OBJECTS in the scope around it.
+macro(haline_finish_kernels name)
+  list(REMOVE_DUPLICATES functions)
+  list(TRANSFORM functions REPLACE "(.+)" "#include \"haline_\\1.h\"\n" OUTPUT_VARIABLE headers)
+  string(JOIN "" headers ${headers})
+  file(CONFIGURE OUTPUT "${dir}/${name}_headers.inc" CONTENT "${headers}")
+  file(CONFIGURE OUTPUT "${dir}/${name}_table.inc" CONTENT "${table}")
+  list(TRANSFORM functions PREPEND "haline_")
+  get_property(streaming GLOBAL PROPERTY HALINE_STREAMING_KERNELS)
+  foreach(function IN LISTS streaming)
+    list(TRANSFORM functions REPLACE "^haline_${function}$" "haline_${function}_streams")
+  endforeach()
+  set(HALINE_KERNEL_TARGETS "${HALINE_KERNEL_TARGETS}" ${functions} PARENT_SCOPE)
+  list(TRANSFORM functions REPLACE "(.+)" "${dir}/\\1.o")
+  set(HALINE_KERNEL_OBJECTS "${HALINE_KERNEL_OBJECTS}" ${functions} PARENT_SCOPE)
+endmacro()
 
 # Compiles every kernel for every back end. Sets HALINE_KERNEL_OBJECTS (with the one Halide runtime's) and
 # HALINE_KERNEL_TARGETS, and writes kernel_table.inc: an initializer of runtime/kernels.h's KernelSet for each back end.
@@ -103,18 +138,12 @@ function(haline_add_kernels)
     string(APPEND table "}},\n")
   endforeach()
 
-  list(REMOVE_DUPLICATES functions)
-  list(TRANSFORM functions REPLACE "(.+)" "#include \"haline_\\1.h\"\n" OUTPUT_VARIABLE headers)
-  string(JOIN "" headers ${headers})
-  file(CONFIGURE OUTPUT "${dir}/kernel_headers.inc" CONTENT "${headers}")
-  file(CONFIGURE OUTPUT "${dir}/kernel_table.inc" CONTENT "${table}")
   get_property(lines GLOBAL PROPERTY HALINE_KERNEL_LINES)
   string(REGEX REPLACE ",\n$" "\n" lines "${lines}")
   string(JOIN "\", \"" schedules ${HALINE_SCHEDULES})
   file(CONFIGURE OUTPUT "${dir}/kernels.json" @ONLY
        CONTENT "{\"schedules\": [\"${schedules}\"],\n\"compiler\": \"${CMAKE_CXX_COMPILER}\",\n\"halide\": \"${Halide_VERSION}\",\n\"kernels\": [\n${lines}]}\n")
-  list(TRANSFORM functions PREPEND "haline_")
-  set(HALINE_KERNEL_TARGETS "${functions}" PARENT_SCOPE)
-  list(TRANSFORM functions REPLACE "(.+)" "${dir}/\\1.o")
-  set(HALINE_KERNEL_OBJECTS "${functions}" "${dir}/haline_halide_runtime.o" PARENT_SCOPE)
+  set(HALINE_KERNEL_TARGETS "")
+  set(HALINE_KERNEL_OBJECTS "${dir}/haline_halide_runtime.o")
+  haline_finish_kernels(kernel)
 endfunction()

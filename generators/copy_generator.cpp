@@ -1,4 +1,5 @@
 // A copy, for GPUs: planes that no kernel takes, to and from contiguous scratch memory. Elements are moved as integers.
+// Compiled with 64-bit indices (large_buffers).
 #include "gpu.h"
 
 namespace haline {

@@ -1,8 +1,9 @@
-// Moments of planes, as in moments_generator.cpp, while y of the planes before them is made, as in apply_generator.cpp,
-// and written past the caches: a chunk of one, a chunk of the other, so that memory is read and written at a time.
-// The planes before must be as many and as large; their elements past the last whole chunk are left out.
+// Pivots and moments of planes, as in pivot_ and moments_generator.cpp, while y of the planes before them is made, as
+// in apply_generator.cpp, and written past the caches: a chunk of one, a chunk of the other, so that memory is read and
+// written at a time. The planes before must be as many and as large.
 #include "element.h"
 #include "formula.h"
+#include "pivot.h"
 #include "statistics.h"
 #include "stream.h"
 
@@ -15,7 +16,7 @@ class Flow : public Generator<Flow> {
   GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
 
   Input<Buffer<void, 3>> x{"x"};            // (s, c, n), s contiguous
-  Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
+  Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n), where it goes
   Input<Buffer<void, 3>> before{"before"};  // as x; this and the following are as in apply_generator.cpp
   Input<Buffer<double, 3>> coefficients{"coefficients"};
   Input<Buffer<void, 3>> residual{"residual"};
@@ -23,45 +24,67 @@ class Flow : public Generator<Flow> {
   Input<double> slope{"slope"};
   Input<int> form{"form"};
   Input<Buffer<void, 3>> y{"y"};           // where y of the planes before goes
-  Input<int> ahead{"ahead"};               // as Stream has it
+  Input<int> lead{"lead"};                 // as Lines has it
+  Input<int> ahead{"ahead"};               // bytes: how far beyond x's chunk the lines are that are fetched
   Output<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
 
   void generate() {
     const Type type = MathType(element);
+    const int line = kLine / StorageType(element).bytes();
     const auto load = [this](Input<Buffer<void, 3>> &f, const Expr &s) {
       return Load(f(s, c, n), element, get_target());
     };
-    const Expr s = q * chunk + i;
-    const auto coefficient = [&](int i) { return cast(type, coefficients(c, i, n)); };
-    tile(i, q, c, n) = Store(Result(load(before, s), {coefficient(0), coefficient(1), coefficient(2)}, has_residual,
-                                    load(residual, s), cast(type, slope), form),
-                             element, get_target());
-    done(q, c, n) = Stream(y(q * chunk, c, n), tile(0, q, c, n), x(q * chunk, c, n), chunk, ahead);
-
-    const auto terms = [=, this](const Expr &s) {
-      const Expr d = load(x, s) - cast(type, pivot(c, n));
-      return MomentTerms(d);
+    number(i, c, n) = cast(type, coefficients(c, i, n));
+    const auto put = [&](const Expr &s) {
+      const Expr value = Store(Result(load(before, s), {number(0, c, n), number(1, c, n), number(2, c, n)},
+                                      has_residual, load(residual, s), cast(type, slope), form),
+                               element, get_target());
+      return Put(y(s, c, n), value);
     };
-    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n,
-                                             [this](const Expr &q) { return done(q, c, n); });
-    sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
+    const Expr size = x.dim(0).extent();
+    lines = std::make_unique<Lines>(put, y, lead, size, chunk, line, q, c, n);
+    fetched(j, q, c, n) = Fetch(x(q * chunk + j * line, c, n), ahead);
+
+    const Expr runs = min(size / kLanes, kMostRuns), step = size / runs;
+    const auto sample = [=, this](const Expr &u, const Expr &run) { return load(x, run * step + u); };
+    about = std::make_unique<PlanePivot>(sample, runs, u, c, n);
+    near_mean(c, n) = about->value;
+    // Those of the next plane, unless what lies ahead is fetched soon enough.
+    sampled(c, n) = undef<int>();
+    const int bytes = StorageType(element).bytes();
+    RDom r(0, runs);
+    r.where(size * bytes > ahead);
+    sampled(c, n) = Fetch(x(r * step, c, n), x.dim(1).stride() * bytes);
+    kept(c, n) = Put(pivot(c, n), cast<double>(near_mean(c, n)));
+    const auto terms = [=, this](const Expr &s) { return MomentTerms(load(x, s) - near_mean(c, n)); };
+    block_sums = std::make_unique<BlockSums>(
+        terms, size, chunk, b, c, n, [this](const Expr &q) { return lines->Chunk(q, c, n) + fetched(0, q, c, n); });
+    sums(c, which, b, n) =
+        After(lines->Rest(c, n) + kept(c, n) + sampled(c, n), mux(which, block_sums->Total(b, c, n)));
   }
 
   void schedule() {
-    get_pipeline().add_custom_lowering_pass(new Addresses);
+    get_pipeline().add_custom_lowering_pass(new PutAndFetch);
     for (auto *f : {&x, &before, &residual, &y}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 2);
     sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
-    ScheduleStream(done, tile, block_sums->EachChunk(), chunk, vector);
-    tile.specialize(form == 0);
-    tile.specialize(form == 1);
+    lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)),
+                    {form == 0, form == 1});
+    fetched.compute_at(block_sums->EachChunk()).bound(j, 0, chunk * StorageType(element).bytes() / kLine).unroll(j);
+    about->Schedule(LoopLevel(sums, c), vector);
+    near_mean.compute_at(sums, c);
+    kept.compute_at(sums, c);
+    number.compute_at(sums, c).bound(i, 0, 3).unroll(i);
+    sampled.compute_at(sums, c);
   }
 
  private:
-  Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, i{"i"}, q{"q"};
-  Func tile{"tile"}, done{"done"};
+  Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, j{"j"}, u{"u"}, i{"i"}, q{"q"};
+  Func fetched{"fetched"}, near_mean{"near_mean"}, kept{"kept"}, number{"number"}, sampled{"sampled"};
+  std::unique_ptr<PlanePivot> about;
+  std::unique_ptr<Lines> lines;
   std::unique_ptr<BlockSums> block_sums;
 };
 

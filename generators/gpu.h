@@ -122,6 +122,9 @@ class KernelGenerator : public Halide::Generator<T> {
     Update(f, args, value, loops, condition);
   }
 
+  // The last channel that the kernel is to work on: blocks of planes may reach beyond.
+  Halide::Expr LastChannel() const { return *planes_[0] + *planes_[1] - 1; }
+
   // numbers(c, which, n) = value, `count` of them: whole, and of the planes alone for which the condition holds, if
   // there is one.
   template <typename F>
@@ -140,7 +143,7 @@ class KernelGenerator : public Halide::Generator<T> {
     f(args) = Halide::undef(value.type());
     Halide::Region region;
     for (const UpdateLoop &loop : loops) region.emplace_back(loop.min, loop.extent);
-    Halide::RDom r(region);
+    Halide::RDom r(region, "planes");
     std::map<std::string, Halide::Expr> inside;
     for (size_t i = 0; i < loops.size(); i++) inside[loops[i].v.name()] = r[static_cast<int>(i)];
     if (condition.defined()) r.where(Halide::Internal::substitute(inside, condition));

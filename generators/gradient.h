@@ -39,23 +39,26 @@ class GradientGenerator : public KernelGenerator<T> {
     return Load(f(s, c, n), element, this->get_target());
   }
 
-  // The numbers of a plane in the type that is computed in: {h, a, b, mean}. Before D and G.
-  void Round() {
+  // The numbers of a plane (`plane` of n) in the type that is computed in: {h, a, b, mean}. Before D and G.
+  void Round(const Halide::Expr &plane) {
     Exprs numbers;
-    for (int i : {0, 1, 2}) numbers.push_back(Halide::cast(MathType(element), coefficients(c, i, n)));
-    numbers.push_back(Halide::cast(MathType(element), mean(c, n)));
+    for (int i : {0, 1, 2}) numbers.push_back(Halide::cast(MathType(element), coefficients(plane, i, n)));
+    numbers.push_back(Halide::cast(MathType(element), mean(plane, n)));
     rounded(c, n) = Halide::Tuple(numbers);
   }
 
-  Halide::Expr D(const Halide::Expr &s) { return Element_(x, s) - rounded(c, n)[3]; }
+  Halide::Expr D(const Halide::Expr &s) { return DOf(Element_(x, s)); }
+  Halide::Expr G(const Halide::Expr &s) { return GOf(Element_(x, s), Element_(residual, s), Element_(dy, s)); }
+
+  // Of an element's values.
+  Halide::Expr DOf(const Halide::Expr &x) { return x - rounded(c, n)[3]; }
 
   // z has the bits that the forward pass gave it.
-  Halide::Expr G(const Halide::Expr &s) {
+  Halide::Expr GOf(const Halide::Expr &x, const Halide::Expr &residual, const Halide::Expr &dy) {
     const Halide::Type type = MathType(element);
-    const Halide::Expr normal = Normal(Element_(x, s), Values(rounded, {c, n}));
-    const Halide::Expr z = WithResidual(normal, has_residual, Element_(residual, s));
-    const Halide::Expr gradient = Element_(dy, s);
-    return select(form == 0, gradient, ActivateGradient(z, Halide::cast(type, slope), gradient));
+    const Halide::Expr normal = Normal(x, Values(rounded, {c, n}));
+    const Halide::Expr z = WithResidual(normal, has_residual, residual);
+    return select(form == 0, dy, ActivateGradient(z, Halide::cast(type, slope), dy));
   }
 
   // For channels-last tensors.

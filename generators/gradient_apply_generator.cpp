@@ -15,7 +15,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
   void configure() { AddInputs(2); }  // the planes that the wide kernel leaves
 
   void generate() {
-    Round();
+    Round(c);
     const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
     numbers(c, n) = Tuple(coefficient(0), coefficient(1), coefficient(2));
     const Expr g = G(s);

@@ -1,7 +1,6 @@
 // Sums of the gradient, as in gradient_sums_generator.cpp, while dx of the planes before is made, as in
 // gradient_apply_generator.cpp, and written past the caches: a chunk of one, a chunk of the other, so that memory is
-// read and written at a time. Without an activation. The planes before must be as many and as large; their elements
-// past the last whole chunk are left out.
+// read and written at a time. Without an activation. The planes before must be as many and as large.
 #include "element.h"
 #include "formula.h"
 #include "statistics.h"
@@ -24,44 +23,56 @@ class GradientFlow : public Generator<GradientFlow> {
   Input<Buffer<double, 2>> mean_before{"mean_before"};
   Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
   Input<Volume> dx{"dx"};                         // where dx of the planes before goes
-  Input<int> x_ahead{"x_ahead"};                  // as Stream has it
+  Input<int> lead{"lead"};                        // as Lines has it
+  Input<int> x_ahead{"x_ahead"};                  // bytes: how far beyond x's chunk the lines are that are fetched
   Input<int> dy_ahead{"dy_ahead"};
   Output<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
 
   void generate() {
     const auto load = [this](Input<Volume> &f, const Expr &s) { return Load(f(s, c, n), element, get_target()); };
-    const auto centred = [=, this](Input<Volume> &f, Input<Buffer<double, 2>> &about, const Expr &s) {
-      return load(f, s) - cast(MathType(element), about(c, n));
+    number(i, c, n) = cast(MathType(element), gradient(c, i, n));
+    about(c, n) = cast(MathType(element), mean_before(c, n));
+    const auto put = [&](const Expr &s) {
+      const Expr d = load(x_before, s) - about(c, n);
+      const Expr result = GradientResult(load(dy_before, s), d, {number(0, c, n), number(1, c, n), number(2, c, n)});
+      return Put(dx(s, c, n), Store(result, element, get_target()));
     };
-    const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
-    const Expr s = q * chunk + i, d_before = centred(x_before, mean_before, s);
-    const Expr full = GradientResult(load(dy_before, s), d_before, {coefficient(0), coefficient(1), coefficient(2)});
-    tile(i, q, c, n) = Store(full, element, get_target());
-    done(q, c, n) = Stream(dx(q * chunk, c, n), tile(0, q, c, n), x(q * chunk, c, n), chunk, x_ahead) +
-                    Fetch(dy(q * chunk, c, n), chunk, dy_ahead);
+    const int line = kLine / StorageType(element).bytes();
+    const Expr size = x.dim(0).extent();
+    lines = std::make_unique<Lines>(put, dx, lead, size, chunk, line, q, c, n);
+    x_fetched(j, q, c, n) = Fetch(x(q * chunk + j * line, c, n), x_ahead);
+    dy_fetched(j, q, c, n) = Fetch(dy(q * chunk + j * line, c, n), dy_ahead);
 
     const auto terms = [=, this](const Expr &s) {
-      const Expr g = load(dy, s), d = centred(x, mean, s);
+      const Expr g = load(dy, s), d = load(x, s) - cast(MathType(element), mean(c, n));
       return GradientTerms(g, d);
     };
-    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n,
-                                             [this](const Expr &q) { return done(q, c, n); });
-    sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
+    block_sums = std::make_unique<BlockSums>(terms, size, chunk, b, c, n, [this](const Expr &q) {
+      return lines->Chunk(q, c, n) + x_fetched(0, q, c, n) + dy_fetched(0, q, c, n);
+    });
+    sums(c, which, b, n) = After(lines->Rest(c, n), mux(which, block_sums->Total(b, c, n)));
   }
 
   void schedule() {
-    get_pipeline().add_custom_lowering_pass(new Addresses);
+    get_pipeline().add_custom_lowering_pass(new PutAndFetch);
     for (Input<Volume> *f : {&x, &dy, &x_before, &dy_before, &dx}) f->dim(0).set_min(0);
     sums.dim(1).set_bounds(0, 3);
     sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
-    ScheduleStream(done, tile, block_sums->EachChunk(), chunk, vector);
+    number.compute_at(sums, c).bound(i, 0, 3).unroll(i);
+    about.compute_at(sums, c);
+    const LoopLevel each_chunk = block_sums->EachChunk();
+    lines->Schedule(each_chunk, LoopLevel(sums, c), natural_vector_size(StorageType(element)));
+    for (Func *f : {&x_fetched, &dy_fetched}) {
+      f->compute_at(each_chunk).bound(j, 0, chunk * StorageType(element).bytes() / kLine).unroll(j);
+    }
   }
 
  private:
-  Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, i{"i"}, q{"q"};
-  Func tile{"tile"}, done{"done"};
+  Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, i{"i"}, j{"j"}, q{"q"};
+  Func x_fetched{"x_fetched"}, dy_fetched{"dy_fetched"}, number{"number"}, about{"about"};
+  std::unique_ptr<Lines> lines;
   std::unique_ptr<BlockSums> block_sums;
 };
 

@@ -13,13 +13,19 @@ class GradientSums : public GradientGenerator<GradientSums> {
 
   GeneratorOutput<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
 
+  void configure() {
+    AddInputs(-1);
+    if (layout == Layout::kRows) channels = add_input<int>("channels");
+  }
+
   void generate() {
-    Round();
+    Round(c);
     const auto terms = [this](const Expr &s) {
       const Expr g = G(s), d = D(s);
       return GradientTerms(g, d);
     };
-    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n);
+    const Expr row = layout == Layout::kRows ? Expr(*channels) : Expr();
+    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row);
     sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
   }
 
@@ -38,14 +44,20 @@ class GradientSums : public GradientGenerator<GradientSums> {
     } else {
       SetInputLayouts();
       sums.bound(which, 0, 3).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
-      StageAcross(rounded, LoopLevel(sums, n), kMostSummed, vector);
-      block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
+      const bool rows = layout == Layout::kRows;
+      StageAcross(rounded, LoopLevel(sums, n), rows ? kMostRow : kMostSummed, vector);
+      if (rows) {
+        block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
+      } else {
+        block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
+      }
     }
     block_sums->Specialize(form == 0);
   }
 
  private:
   Var b{"b"}, which{"which"};
+  GeneratorInput<int> *channels = nullptr;  // of a row
   std::unique_ptr<BlockSums> block_sums;
 };
 

@@ -12,14 +12,18 @@
 namespace haline {
 
 // kPlanes: the elements of a plane lie side by side. kLast: the channels of an element do (channels-last), and a
-// plane's elements have one stride. The dimensions are (s, c, n) in both.
-enum class Layout { kPlanes, kLast };
+// plane's elements have one stride. kRows: channels-last tensors of few channels, which would leave vectors across them
+// nearly empty; where 16 elements of all planes, a row, lie side by side, a vector is any part of a row. The dimensions
+// are (s, c, n) in all; for kRows c counts within the row that starts at element s of the first channel.
+enum class Layout { kPlanes, kLast, kRows };
 
-inline const std::map<std::string, Layout> kLayouts = {{"planes", Layout::kPlanes}, {"last", Layout::kLast}};
+inline const std::map<std::string, Layout> kLayouts = {
+    {"planes", Layout::kPlanes}, {"last", Layout::kLast}, {"rows", Layout::kRows}};
 
 // Channels of a channels-last tensor that a call takes: their numbers are staged on the stack.
 constexpr int kMostChannels = 512;  // of the element-wise kernels
 constexpr int kMostSummed = 64;     // of those that sum; runtime/plan.h has the same numbers
+constexpr int kMostRow = 512;       // numbers of a row: of up to 32 channels
 
 template <typename F>
 void SetLayout(F &f, Layout layout, int s = 0, int c = 1) {

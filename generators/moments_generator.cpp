@@ -17,9 +17,14 @@ class Moments : public KernelGenerator<Moments> {
   GeneratorParam<int> unroll{"unroll", 1};  // schedule: chunks of a step
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> x{"x"};            // (s, c, n), s contiguous
-  Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
+  Input<Buffer<void, 3>> x{"x"};            // (s, c, n), as `layout` says
+  Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n), c as in x
   Output<Buffer<double, 4>> sums{"sums"};   // (c, which, block, n)
+
+  void configure() {
+    AddInputs(-1);
+    if (layout == Layout::kRows) channels = add_input<int>("channels");
+  }
 
   void generate() {
     center(c, n) = cast(MathType(element), pivot(c, n));
@@ -27,7 +32,8 @@ class Moments : public KernelGenerator<Moments> {
       const Expr d = Load(x(s, c, n), element, get_target()) - center(c, n);
       return MomentTerms(d);
     };
-    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n);
+    const Expr row = layout == Layout::kRows ? Expr(*channels) : Expr();
+    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row);
     sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
   }
 
@@ -46,7 +52,9 @@ class Moments : public KernelGenerator<Moments> {
     } else {
       SetLayout(x, layout);
       sums.bound(which, 0, 2).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
-      StageAcross(center, LoopLevel(sums, n), kMostSummed, vector);
+      const bool rows = layout == Layout::kRows;
+      StageAcross(center, LoopLevel(sums, n), rows ? kMostRow : kMostSummed, vector);
+      if (rows) return block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
       block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
     }
   }
@@ -54,6 +62,7 @@ class Moments : public KernelGenerator<Moments> {
  private:
   Var b{"b"}, c{"c"}, n{"n"}, which{"which"};
   Func center{"center"};
+  Input<int> *channels = nullptr;  // of a row
   std::unique_ptr<BlockSums> block_sums;
 };
 

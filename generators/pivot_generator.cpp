@@ -1,13 +1,9 @@
-// A number near the mean of each plane, about which moments_generator.cpp sums:
-//
-//   pivot = x0 + mean(x - x0) over r runs of 16 elements spread over the plane, r = min(S / 16, 32)
-//
-// Exactly the constant of a constant plane; unharmed by an offset. Takes planes of at least 64 elements.
+// The pivot of each plane, about which moments_generator.cpp sums: see pivot.h.
 #include "element.h"
 #include "estimates.h"
 #include "gpu.h"
 #include "layout.h"
-#include "statistics.h"
+#include "pivot.h"
 
 namespace haline {
 using namespace Halide;
@@ -25,13 +21,8 @@ class Pivot : public KernelGenerator<Pivot> {
     const auto x = [this](const Expr &u, const Expr &run) {
       return Load(samples(u, run, c, n), element, get_target());
     };
-    const Expr run_count = samples.dim(1).extent();
-    first(c, n) = x(0, 0);
-    run = RDom(0, run_count, "run");
-    runs(u, c, n) = cast(MathType(element), 0);
-    runs(u, c, n) += x(u, run) - first(c, n);
-    tree = std::make_unique<LaneTree>(runs, "tree");
-    pivot(c, n) = cast<double>(first(c, n) + tree->Total({c, n})[0] / cast(MathType(element), run_count * kLanes));
+    parts = std::make_unique<PlanePivot>(x, samples.dim(1).extent(), u, c, n);
+    pivot(c, n) = cast<double>(parts->value);
   }
 
   void schedule() {
@@ -42,10 +33,7 @@ class Pivot : public KernelGenerator<Pivot> {
     samples.dim(1).set_min(0);
     pivot.dim(0).set_min(0);
     if (layout == Layout::kLast) return ScheduleAcross(vector);
-    runs.compute_at(pivot, c).bound(u, 0, kLanes).vectorize(u, vector).unroll(u);
-    runs.update().vectorize(u, vector).unroll(u);
-    if (unroll > 1) runs.update().unroll(runs.rvars()[0], unroll);
-    tree->Schedule(LoopLevel(pivot, c));
+    parts->Schedule(LoopLevel(pivot, c), vector, unroll);
   }
 
  private:
@@ -53,7 +41,7 @@ class Pivot : public KernelGenerator<Pivot> {
     samples.dim(0).set_bounds(0, kLanes);
     samples.dim(1).set_min(0);
     const PlaneThreads threads(pivot, {}, c, n, kGpuPlanes);
-    ScheduleLanes(runs, LoopLevel(pivot, threads.co), c, kLanes);
+    ScheduleLanes(parts->runs, LoopLevel(pivot, threads.co), c, kLanes);
     FinishGpuSchedule(samples);
   }
 
@@ -62,16 +50,15 @@ class Pivot : public KernelGenerator<Pivot> {
     SetLayout(samples, layout, 0, 2);
     Var co("co"), ci("ci");
     pivot.split(c, co, ci, vector, TailStrategy::Predicate).vectorize(ci);
-    first.compute_at(pivot, co).vectorize(c, vector, TailStrategy::PredicateLoads);
+    Func runs = parts->runs;
+    parts->first.compute_at(pivot, co).vectorize(c, vector, TailStrategy::PredicateLoads);
     runs.compute_at(pivot, co).bound(u, 0, kLanes).bound_storage(c, vector).reorder_storage(c, u, n);
     runs.reorder(c, u).vectorize(c, vector, TailStrategy::RoundUp);
-    runs.update().reorder(c, u, run).vectorize(c, vector, TailStrategy::PredicateLoads);
+    runs.update().reorder(c, u, parts->run).vectorize(c, vector, TailStrategy::PredicateLoads);
   }
 
   Var u{"u"}, c{"c"}, n{"n"};
-  RDom run;
-  Func first{"first"}, runs{"runs"};
-  std::unique_ptr<LaneTree> tree;
+  std::unique_ptr<PlanePivot> parts;
 };
 
 }  // namespace haline

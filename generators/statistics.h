@@ -87,10 +87,12 @@ class BlockSums {
   using Terms = std::function<Exprs(Halide::Expr s)>;
 
   // Total(b, c, n) are the sums of `terms` over block b. `size` is the number of elements of a plane, >= `chunk`.
-  // `meanwhile(chunk)` is 0, and done once for each whole chunk.
+  // `meanwhile(chunk)` is 0, and done once for each whole chunk. `row`: the channels that rows of Layout::kRows are of;
+  // c is within such a row then, and there is one lane.
   BlockSums(const Terms &terms, const Halide::Expr &size, int chunk, Halide::Var b, Halide::Var c, Halide::Var n,
-            const std::function<Halide::Expr(Halide::Expr)> &meanwhile = nullptr)
-      : at_{u_, b, c, n} {
+            const std::function<Halide::Expr(Halide::Expr)> &meanwhile = nullptr,
+            const Halide::Expr &row = Halide::Expr())
+      : at_{u_, b, c, n}, rows_(row.defined()) {
     using namespace Halide;
     const Expr full = size / chunk;  // whole chunks
     const int chunks_per_block = kBlock / chunk;
@@ -110,10 +112,16 @@ class BlockSums {
     Add(count, chunk, [&](int i) {
       const Expr s = size - chunk + tail_ + i * kLanes + u_;
       Exprs values = terms(s);
-      for (Expr &e : values) e = select(s < full * chunk, cast(e.type(), 0), e);
+      const Expr counted = rows_ ? s * row + c < full * chunk * row : s < full * chunk;
+      for (Expr &e : values) e = select(counted, cast(e.type(), 0), e);
       return values;
     });
-    tree_ = std::make_unique<LaneTree>(lanes_, "lane_tree");
+    Func lanes = lanes_;
+    if (rows_) {
+      lanes = Func("lanes_of_rows");
+      lanes(at_) = Tuple(Values(lanes_, {0, b, u_ * row + c, n}));
+    }
+    tree_ = std::make_unique<LaneTree>(lanes, "lane_tree");
   }
 
   Exprs Total(const Halide::Var &b, const Halide::Var &c, const Halide::Var &n) const {
@@ -162,6 +170,20 @@ class BlockSums {
     small_tail_ = true;
   }
 
+  // Vectors along rows of `row` channels.
+  void ScheduleRows(const Halide::LoopLevel &at, int vector, const Halide::Expr &row) {
+    using Halide::TailStrategy;
+    const Halide::Var b = lanes_.args()[1], c = lanes_.args()[2], n = lanes_.args()[3];
+    lanes_.compute_at(at).bound(u_, 0, 1).bound(c, 0, row * kLanes).bound_storage(c, kMostRow);
+    lanes_.reorder_storage(c, u_, b, n).vectorize(c, vector, TailStrategy::RoundUp);
+    Halide::Var co("co"), ci("ci");
+    for (int i : {0, 1}) {
+      const Halide::RVar r = i == 0 ? k_[0] : tail_[0];
+      lanes_.update(i).split(c, co, ci, vector, TailStrategy::RoundUp).reorder(ci, u_, co, r).vectorize(ci);
+    }
+    small_tail_ = true;
+  }
+
   // Where what is done meanwhile belongs.
   Halide::LoopLevel EachChunk() { return Halide::LoopLevel(lanes_, k_[0]); }
 
@@ -183,9 +205,9 @@ class BlockSums {
 
   Halide::Var u_{"u"};
   Exprs at_;
+  bool rows_, small_tail_ = false;
   Halide::RDom k_, tail_;
   Halide::Func lanes_{"lanes"};
-  bool small_tail_ = false;
   std::unique_ptr<LaneTree> tree_;
 };
 

@@ -1,54 +1,128 @@
-// Stores that go past the caches, which Halide 21 has no directive for: runtime/stream.cpp's function makes them.
+// Results that go past the caches, and inputs that are fetched meanwhile. Halide 21 has no directive for such stores;
+// cmake/streaming_stores.cmake makes them of the kernels' stores of whole aligned vectors, of which Put's are the only.
 //
 // SPDX-License-Identifier: MIT
 #ifndef HALINE_GENERATORS_STREAM_H_
 #define HALINE_GENERATORS_STREAM_H_
 
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "Halide.h"
 
 namespace haline {
 
-constexpr const char *kStream = "kernel_stream", *kFetch = "kernel_fetch";
+constexpr int kLine = 64;  // bytes
+constexpr const char *kPut = "haline_put", *kFetch = "haline_fetch";
 
-// 0, once `count` elements from `from` on are copied to where `to` is. Meanwhile what the caller will read is fetched:
-// elements that lie `ahead` bytes after `next`, or, where that is 0, a little after it.
-inline Halide::Expr Stream(const Halide::Expr &to, const Halide::Expr &from, const Halide::Expr &next, int count,
-                           const Halide::Expr &ahead) {
+// For a Func to be: `value`, written where `to` is, an element of an input. Whole vectors have to begin with a line, or
+// divide it evenly.
+inline Halide::Expr Put(const Halide::Expr &to, const Halide::Expr &value) {
   using namespace Halide;
-  return Internal::Call::make(Int(32), kStream, {to, from, next, count, to.type().bytes(), ahead},
-                              Internal::Call::Extern);
+  return Internal::Call::make(Int(32), kPut, {to, value}, Internal::Call::Extern);
 }
 
-// 0, once `count` elements are fetched, as above.
-inline Halide::Expr Fetch(const Halide::Expr &next, int count, const Halide::Expr &ahead) {
+// For a Func to be: the line that lies `ahead` bytes after the element `next` of an input is fetched.
+inline Halide::Expr Fetch(const Halide::Expr &next, const Halide::Expr &ahead) {
   using namespace Halide;
-  return Internal::Call::make(Int(32), kFetch, {next, count, next.type().bytes(), ahead}, Internal::Call::Extern);
+  return Internal::Call::make(Int(32), kFetch, {next, ahead}, Internal::Call::Extern);
 }
 
-// A lowering pass: each element that Stream and Fetch are given becomes a pointer and an index.
-class Addresses : public Halide::Internal::IRMutator {
+// `e`, after what `nothing` asks for.
+inline Halide::Expr After(const Halide::Expr &nothing, const Halide::Expr &e) {
+  return Halide::select(nothing == 0, e, Halide::cast(e.type(), 0));
+}
+
+// The lowering pass that makes stores and prefetches of them. What such a Func is, is nothing: 0 for all who ask.
+class PutAndFetch : public Halide::Internal::IRMutator {
   using IRMutator::visit;
-  Halide::Expr visit(const Halide::Internal::Call *op) override {
+
+  Halide::Internal::Stmt visit(const Halide::Internal::Store *op) override {
     using namespace Halide;
-    if (op->name != kStream && op->name != kFetch) return IRMutator::visit(op);
-    std::vector<Expr> args;
-    for (const Expr &e : op->args) {
-      const auto *load = e.as<Internal::Load>();
-      if (load) args.push_back(Internal::Variable::make(Handle(), load->name));
-      args.push_back(load ? load->index : e);
+    using namespace Halide::Internal;
+    const Call *const call = op->value.as<Call>();
+    if (!call || (call->name != kPut && call->name != kFetch)) return IRMutator::visit(op);
+    nothing_.insert(op->name);
+    const auto *element = call->args[0].as<Internal::Load>();
+    _halide_user_assert(element) << call->name << " wants an element of an input\n";
+    if (call->name == kPut) {
+      const int lanes = op->value.type().lanes(), bytes = element->type.bytes();
+      const bool whole = is_const_one(op->predicate);
+      // Where whole vectors go, lines begin, wherever the plane does: the store says so itself.
+      const ModulusRemainder index(whole ? std::min(lanes, kLine / bytes) : 1, 0);
+      Parameter base(element->type.element_of(), true, 3, element->name);
+      base.set_host_alignment(whole && lanes > 1 ? kLine : bytes);
+      return Store::make(element->name, mutate(call->args[1]), element->index, base, op->predicate, index);
     }
-    return Internal::Call::make(op->type, op->name, args, Internal::Call::Extern);
+    const Expr base = reinterpret(UInt(64), Variable::make(Handle(), element->name));
+    const Expr offset = cast<int64_t>(element->index) * element->type.bytes() + cast<int64_t>(call->args[1]);
+    const Expr address = reinterpret(Handle(), base + cast<uint64_t>(offset));
+    return Evaluate::make(Call::make(Int(32), "llvm.prefetch.p0", {address, 0, 3, 1}, Call::Extern));
   }
+
+  Halide::Expr visit(const Halide::Internal::Load *op) override {
+    return nothing_.count(op->name) ? Halide::Internal::make_zero(op->type) : IRMutator::visit(op);
+  }
+
+  std::set<std::string> nothing_;
 };
 
-// `done` and the `tile` (its first argument the element) of `count` elements that it stores, at each turn of a loop.
-inline void ScheduleStream(Halide::Func done, Halide::Func tile, const Halide::LoopLevel &at, int count, int vector) {
-  const Halide::Var i = tile.args()[0];
-  done.compute_at(at);
-  tile.compute_at(at).bound(i, 0, count).vectorize(i, vector).unroll(i).store_in(Halide::MemoryType::Stack);
-}
+// The elements of a plane, written past the caches by a Func's side: chunks of whole lines one by one, and, apart, the
+// lines that are no chunk and the two that the plane has only a part of. `put(s)` is Put of element s.
+class Lines {
+ public:
+  // `lead` is the first element of the first plane of `to` that begins a line.
+  template <typename Buffer>
+  Lines(const std::function<Halide::Expr(Halide::Expr)> &put, const Buffer &to, const Halide::Expr &lead,
+        const Halide::Expr &size, int chunk, int line, Halide::Var q, Halide::Var c, Halide::Var n) {
+    using namespace Halide;
+    const Expr planes = c * to.dim(1).stride() + n * to.dim(2).stride();
+    const Expr first = (lead - planes) & (line - 1);
+    const auto at = [&](const Expr &s) { return put(unsafe_promise_clamped(s, 0, size - 1)); };
+    chunk_(i_, q, c, n) = undef<int>();
+    in_chunk_ = RDom(0, chunk, "in_chunk");
+    in_chunk_.where(first + (q + 1) * chunk <= size);
+    chunk_(in_chunk_, q, c, n) = at(first + q * chunk + in_chunk_);
+
+    rest_(i_, c, n) = undef<int>();
+    const Expr rest = first + (size - first) / chunk * chunk, end = first + (size - first) / line * line;
+    whole_ = RDom(0, line, 0, chunk / line - 1, "whole");
+    whole_.where(rest + (whole_.y + 1) * line <= size);
+    rest_(whole_.x, c, n) = at(rest + whole_.y * line + whole_.x);
+    head_ = RDom(0, line, "head");
+    head_.where(first - line + head_ >= 0);
+    rest_(head_, c, n) = at(first - line + head_);
+    tail_ = RDom(0, line, "tail");
+    tail_.where(end + tail_ < size);
+    rest_(tail_, c, n) = at(end + tail_);
+  }
+
+  // 0, once chunk q is written.
+  Halide::Expr Chunk(const Halide::Expr &q, const Halide::Expr &c, const Halide::Expr &n) { return chunk_(0, q, c, n); }
+  // 0, once what is no chunk is.
+  Halide::Expr Rest(const Halide::Expr &c, const Halide::Expr &n) { return rest_(0, c, n); }
+
+  // `cases` are conditions that have a version of the chunks' code of their own.
+  void Schedule(const Halide::LoopLevel &each_chunk, const Halide::LoopLevel &each_plane, int vector,
+                const std::vector<Halide::Expr> &cases = {}) {
+    using namespace Halide;
+    chunk_.compute_at(each_chunk).store_in(MemoryType::Stack);
+    chunk_.update().vectorize(in_chunk_, vector).unroll(in_chunk_);
+    for (const Expr &condition : cases) chunk_.update().specialize(condition);
+    rest_.compute_at(each_plane).store_in(MemoryType::Stack);
+    rest_.update(0).vectorize(whole_.x, vector).unroll(whole_.x);
+    rest_.update(1).vectorize(head_, vector).unroll(head_);
+    rest_.update(2).vectorize(tail_, vector).unroll(tail_);
+  }
+
+ private:
+  Halide::Var i_{"i"};
+  Halide::Func chunk_{"chunk"}, rest_{"rest"};
+  Halide::RDom in_chunk_, whole_, head_, tail_;
+};
 
 }  // namespace haline
 

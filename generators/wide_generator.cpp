@@ -138,6 +138,9 @@ class Wide : public KernelGenerator<Wide> {
     } else if (lanes == 1) {
       schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
                             few ? MostFew(element, get_target()) : 0);
+      // Else a sum of no use is made with memory that nothing has written, and denormal numbers in it take their time:
+      // 2.6 us for [2, 6, 2, 4] with ReLU, not 0.35.
+      if (few) result_turn.turned.specialize(!has_residual);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

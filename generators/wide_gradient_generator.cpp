@@ -147,6 +147,8 @@ class WideGradient : public KernelGenerator<WideGradient> {
     } else if (lanes == 1) {
       schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
                             few ? MostFew(element, get_target()) : 0);
+      totals->sum.update().specialize(!has_residual);  // as in wide_generator.cpp
+      if (few) result_turn.turned.specialize(!has_residual);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

@@ -1,5 +1,6 @@
 #include "argument.h"
 
+#include <atomic>
 #include <bit>
 #include <cstdarg>
 #include <cstdio>
@@ -25,7 +26,21 @@ constexpr int32_t kCudaHost = 3, kRocmHost = 11;  // memory that the processor r
 nb::object NumPy(const char *name) { return nb::module_::import_("numpy").attr(name); }
 
 // Looked up once, by LookUp().
-PyObject *array_type, *masked_array_type, *dlpack_version;
+PyObject *array_type, *masked_array_type, *dlpack_version, *dtype_name, *struct_name;
+
+// ml_dtypes' bfloat16, once an array of it has come.
+std::atomic<PyObject *> bfloat16_dtype = nullptr;
+
+// What NumPy's __array_struct__ is a capsule of (numpy.org: the array interface protocol).
+struct ArrayInterface {
+  int two, ndim;
+  char kind;
+  int item_size, flags;
+  Py_ssize_t *shape, *strides;  // strides in bytes
+  void *data;
+  PyObject *description;
+};
+constexpr int kNative = 0x200, kWritable = 0x400;  // flags
 
 // str(object)
 std::string Text(nb::handle object) {
@@ -46,12 +61,23 @@ std::string TypeText(nb::handle object) {
         elements == Elements::kFloat ? "float32, float16, bfloat16 or float64" : "int32 or int64");
 }
 
+// Whether an array has elements of the bfloat16 that came before. (False too where there was none yet.)
+bool IsBFloat16(nb::handle array) {
+  PyObject *const known = bfloat16_dtype;
+  if (!known) return false;
+  const nb::object dtype = nb::steal(PyObject_GetAttr(array.ptr(), dtype_name));
+  if (!dtype) throw nb::python_error();
+  return dtype.ptr() == known;
+}
+
 }  // namespace
 
 void LookUp() {
   array_type = NumPy("ndarray").release().ptr();
   masked_array_type = nb::object(NumPy("ma").attr("MaskedArray")).release().ptr();
   dlpack_version = nb::make_tuple(1, 1).release().ptr();
+  dtype_name = PyUnicode_InternFromString("dtype");
+  struct_name = PyUnicode_InternFromString("__array_struct__");
 }
 
 void Raise(PyObject *type, const char *format, ...) {
@@ -78,6 +104,8 @@ void Argument::Open(const char *name, nb::handle object, Access access, Elements
   }
   if (!array && nb::hasattr(object, "__dlpack__")) {
     OpenDlpack(name, object, access);
+  } else if (array && IsBFloat16(object)) {
+    if (!OpenStruct(name, object, access)) RaiseElements(name, TypeText(object), elements);
   } else if (PyObject_CheckBuffer(object.ptr())) {
     if (!OpenBuffer(name, object, access)) RaiseElements(name, TypeText(object), elements);
   } else {
@@ -96,33 +124,51 @@ void Argument::Open(const char *name, nb::handle object, Access access, Elements
 
 // False where the elements are none that haline could know.
 bool Argument::OpenBuffer(const char *name, nb::handle object, Access access) {
-  bool bfloat16 = false;
   if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_RECORDS_RO) != 0) {
     nb::python_error error;  // takes it from Python
     if (!nb::hasattr(object, "dtype")) throw error;
     // NumPy has no buffers of ml_dtypes' bfloat16.
-    bfloat16 = Text(nb::object(object.attr("dtype"))) == "bfloat16";
-    if (!bfloat16) return false;
-    viewed_ = object.attr("view")(NumPy("uint16"));
-    if (PyObject_GetBuffer(viewed_.ptr(), &buffer_, PyBUF_RECORDS_RO) != 0) throw nb::python_error();
+    const nb::object dtype = object.attr("dtype");
+    if (Text(dtype) != "bfloat16" || !nb::hasattr(object, "__array_struct__")) return false;
+    PyObject *none = nullptr;
+    if (bfloat16_dtype.compare_exchange_strong(none, dtype.ptr())) dtype.inc_ref();
+    return OpenStruct(name, object, access);
   }
   buffer_open_ = true;
-  if (access == Access::kWrite && buffer_.readonly) {
+  if (!SetType(buffer_.format, buffer_.itemsize)) return false;
+  SetMemory(name, access, !buffer_.readonly, buffer_.buf, buffer_.ndim, buffer_.shape, buffer_.strides);
+  return true;
+}
+
+// An array of bfloat16s, whose dtype alone says so.
+bool Argument::OpenStruct(const char *name, nb::handle object, Access access) {
+  capsule_ = nb::steal(PyObject_GetAttr(object.ptr(), struct_name));
+  const auto *const array =
+      capsule_ ? static_cast<const ArrayInterface *>(PyCapsule_GetPointer(capsule_.ptr(), nullptr)) : nullptr;
+  if (!array) throw nb::python_error();
+  if (array->two != 2 || array->item_size != 2 || !(array->flags & kNative)) return false;
+  tensor_.dtype = {HALINE_BFLOAT, 16, 1};
+  SetMemory(name, access, array->flags & kWritable, array->data, array->ndim, array->shape, array->strides);
+  return true;
+}
+
+// Of elements of tensor_'s type; strides in bytes.
+void Argument::SetMemory(const char *name, Access access, bool writable, void *data, int ndim, const Py_ssize_t *shape,
+                         const Py_ssize_t *strides) {
+  if (access == Access::kWrite && !writable) {
     Raise(PyExc_ValueError, "%s: read-only memory found, writable wanted", name);
   }
-  if (buffer_.ndim > kMostAxes) Raise(PyExc_ValueError, "%s: rank %d found, at most 64 wanted", name, buffer_.ndim);
-  tensor_ = {buffer_.buf, {HALINE_CPU, 0}, buffer_.ndim, {}, shape_, strides_, 0};
-  if (!SetType(buffer_.format, buffer_.itemsize)) return false;
-  if (bfloat16) tensor_.dtype = {HALINE_BFLOAT, 16, 1};
-  for (int i = 0; i < buffer_.ndim; i++) {
-    shape_[i] = buffer_.shape[i];
-    strides_[i] = buffer_.strides[i] / buffer_.itemsize;
-    if (shape_[i] > 1 && buffer_.strides[i] % buffer_.itemsize != 0) {
+  if (ndim > kMostAxes) Raise(PyExc_ValueError, "%s: rank %d found, at most 64 wanted", name, ndim);
+  tensor_ = {data, {HALINE_CPU, 0}, ndim, tensor_.dtype, shape_, strides_, 0};
+  const Py_ssize_t size = tensor_.dtype.bits / 8;
+  for (int i = 0; i < ndim; i++) {
+    shape_[i] = shape[i];
+    strides_[i] = strides[i] / size;
+    if (shape_[i] > 1 && strides[i] % size != 0) {
       Raise(PyExc_ValueError, "%s: a stride of %zd bytes found, a multiple of %zd (an element) wanted", name,
-            buffer_.strides[i], buffer_.itemsize);
+            strides[i], size);
     }
   }
-  return true;
 }
 
 // From a format of Python's struct module.

@@ -1,5 +1,6 @@
-// One array of a call, as the C library's tensor: NumPy's and others' memory through the buffer protocol, everything
-// else through DLPack. Nothing is copied; the memory is held until the Argument goes. The caller holds the GIL.
+// One array of a call, as the C library's tensor: NumPy's and others' memory through the buffer protocol (bfloat16, of
+// which NumPy makes no buffers, through __array_struct__), everything else through DLPack. Nothing is copied; the
+// memory is held until the Argument goes. The caller holds the GIL.
 #ifndef HALINE_PYTHON_ARGUMENT_H_
 #define HALINE_PYTHON_ARGUMENT_H_
 
@@ -40,12 +41,15 @@ class Argument {
   static constexpr int kMostAxes = 64;  // as NumPy
 
   bool OpenBuffer(const char *name, nanobind::handle object, Access access);
+  bool OpenStruct(const char *name, nanobind::handle object, Access access);
   void OpenDlpack(const char *name, nanobind::handle object, Access access);
   bool SetType(const char *format, Py_ssize_t item_size);
+  void SetMemory(const char *name, Access access, bool writable, void *data, int ndim, const Py_ssize_t *shape,
+                 const Py_ssize_t *strides);
 
   bool present_ = false, buffer_open_ = false;
   haline_tensor tensor_;
-  nanobind::object capsule_, viewed_;
+  nanobind::object capsule_;
   Py_buffer buffer_;
   int64_t shape_[kMostAxes], strides_[kMostAxes];
 };

@@ -231,7 +231,7 @@ int64_t Merge(nb::list counts, nb::list means, nb::list m2s, nb::handle mean, nb
   {
     nb::gil_scoped_release release;
     status = haline_merge_moments(static_cast<int32_t>(tiles), count.data(), tensors.data(), tensors.data() + tiles,
-                                  &total, arguments[2 * tiles].tensor(), arguments[2 * tiles + 1].tensor());
+                                  &total, arguments[2 * tiles].tensor(), arguments[2 * tiles + 1].tensor(), nullptr);
   }
   Check(status);
   return total;

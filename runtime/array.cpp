@@ -1,6 +1,7 @@
 #include "array.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace haline {
 namespace {
@@ -86,9 +87,21 @@ void UnpackAs(const Array &array, const Part &part, int64_t first, int64_t count
        });
 }
 
+// The planes' bytes, where each follows the other, packed as in the array and nothing beside them: one run; else 0.
+int64_t Dense(const Array &array, const Part &part, int64_t first, int64_t count, int64_t row) {
+  const bool dense = array.contiguous() && first == 0 && row == count &&
+                     (part.channels == 1 || array.c_stride == row) &&
+                     (part.batch == 1 || array.n_stride == part.channels * row);
+  return dense ? part.planes() * row * Size(array.element) : 0;
+}
+
 }  // namespace
 
 void Pack(const Array &array, const Part &part, int64_t first, int64_t count, char *to, int64_t row) {
+  if (const int64_t bytes = Dense(array, part, first, count, row)) {
+    std::memcpy(to, array.plane(part.n, part.c), bytes);
+    return;
+  }
   switch (Size(array.element)) {
     case 2:
       return PackAs<uint16_t>(array, part, first, count, to, row);
@@ -100,6 +113,10 @@ void Pack(const Array &array, const Part &part, int64_t first, int64_t count, ch
 }
 
 void Unpack(const Array &array, const Part &part, int64_t first, int64_t count, const char *from, int64_t row) {
+  if (const int64_t bytes = Dense(array, part, first, count, row)) {
+    std::memcpy(array.plane(part.n, part.c), from, bytes);
+    return;
+  }
   switch (Size(array.element)) {
     case 2:
       return UnpackAs<uint16_t>(array, part, first, count, from, row);

@@ -1,19 +1,14 @@
 // The backward pass: sums of the gradient, their coefficients, dx, part by part; then the gradients of scale and shift.
-#include <optional>
 
-#include "engine.h"
+#include "gradient_results.h"
 #include "tiny.h"
 
 namespace haline {
 namespace {
 
-// The columns of gradient_coefficients_generator.cpp, and what matters of coefficients_generator.cpp's.
-enum Column { kA, kB, kE, kFast, kDshift, kDscale, kColumns };
-constexpr int kForwardFast = 3, kForwardColumns = 7;
-
-class BackwardEngine : public Engine {
+class BackwardEngine : public GradientResults {
  public:
-  using Engine::Engine;
+  using GradientResults::GradientResults;
 
   haline_status Run() {
     // By channel, the planes' shares are kept and added at the end, in the samples' order.
@@ -34,13 +29,6 @@ class BackwardEngine : public Engine {
  private:
   static bool ByChannel(const PerPlane &result) { return result && result.n_stride == 0; }
   static bool ByPlane(const PerPlane &result) { return result && result.n_stride != 0; }
-  bool active() const { return problem_.slope != 1; }
-
-  // Planes whose coefficients are known and whose gradients are not written yet.
-  struct Late : Waiting {
-    double means[kSlots], coefficients[kForwardColumns * kSlots], gradients[kColumns * kSlots];
-    int64_t row;  // from one column to the next
-  };
 
   void Differentiate(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
@@ -129,13 +117,6 @@ class BackwardEngine : public Engine {
       View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
       View mean = PerPlanes(means, part, part.channels);
       View out = Sums(sums, part, part.channels, 3, block, count);
-      if (plan_.stream && direct && !stepwise && !active()) {
-        // As in Engine::Moments.
-        View any(means, {{part.channels, 1}, {3, 0}, {part.batch, row}});
-        return Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
-                    x.Planes(), dy.Planes(), mean, x.Planes(), dy.Planes(), mean, any, x.Planes(), kOnlyFetch,
-                    kNear / 2, out);
-      }
       Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
            x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
     });
@@ -170,113 +151,6 @@ class BackwardEngine : public Engine {
     Call("coefficients", kernels_.coefficients, pivot, in, Scale(part), Shift(part), eps, count, out);
   }
 
-  // What the gradients of a part's planes are made of.
-  struct Numbers {
-    const double *means, *coefficients, *gradients;
-    int64_t row;  // from one column to the next
-
-    // Those of the planes from the part's n-th sample and c-th channel.
-    Numbers At(int64_t n, int64_t c) const {
-      return {means + n * row + c, coefficients + n * kForwardColumns * row + c, gradients + n * kColumns * row + c,
-              row};
-    }
-  };
-
-  // The residual's gradient first: dx may be written over dy.
-  template <typename F>
-  void ForResults(const F &f) const {
-    if (problem_.dresidual.data) f(problem_.dresidual, 2);
-    if (problem_.dx.data) f(problem_.dx, active() ? 1 : 0);
-  }
-
-  bool Streams(const Part &part) const {
-    bool any = false, streams = false;
-    ForResults([&](const Array &to, int) {
-      streams = (streams || !any) && Engine::Streams(part, {&problem_.x, &problem_.dy, &residual(), &to});
-      any = true;
-    });
-    return streams;
-  }
-  // Both results in the same tiles, as one may be written over what the other is made from.
-  Tiles TilesOf(const Part &part, int64_t first, int64_t count) const {
-    return Tiles(part, problem_.dx.data ? problem_.dx : problem_.dresidual, first, count);
-  }
-
-  void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override {
-    const Late &late = static_cast<const Late &>(waiting);
-    const Numbers numbers{late.means, late.coefficients, late.gradients, late.row};
-    StreamTile(TilesOf(late.part, 0, late.part.size), tile, late.part, numbers, fetches);
-  }
-
-  using Engine::Flow;
-  bool Flow(Late *before, const Part &next, const double *means, double *sums) {
-    const Part part = before->part;
-    if (before->done > 0 || !part.SameSize(next) || problem_.dresidual.data) return false;
-    const Window x = Read(problem_.x, next, 0, next.size), dy = Read(problem_.dy, next, 0, next.size),
-                 x_before = Read(problem_.x, part, 0, part.size), dy_before = Read(problem_.dy, part, 0, part.size),
-                 dx = Written(problem_.dx, part, 0, part.size);
-    const int64_t row = before->row;
-    View mean = PerPlanes(means, next, next.channels), mean_before = PerPlanes(before->means, part, part.channels);
-    View gradient = Columns(before->gradients, part, part.channels, kColumns, row);
-    View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
-    Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large,
-         x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient,
-         dx.Elements(), kNear / 2, kNear / 2, out);
-    before->done = before->tiles;
-    const int64_t rest = part.size % Chunk(part.size);
-    if (rest == 0) return true;
-    const Numbers numbers{before->means, before->coefficients, before->gradients, row};
-    const Tiles tiles = TilesOf(part, part.size - rest, rest);
-    Fetches none;
-    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
-    return true;
-  }
-
-  // `numbers` are those of `part`.
-  void StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers, Fetches *fetches) {
-    ForResults([&](const Array &to, int form) {
-      Stream(tiles, index, to, {&problem_.x, &problem_.dy}, fetches,
-             [&](const Part &p, int64_t first, int64_t count, View &out) {
-               Elementwise(p, first, count, numbers.At(p.n - part.n, p.c - part.c), form, out);
-             });
-    });
-  }
-
-  void Apply(const Part &part, bool parallel, const Numbers &numbers) {
-    if (Streams(part)) {
-      return ForBlocks(part, parallel, true, [&](int64_t, int64_t, int64_t first, int64_t count) {
-        const Tiles tiles = TilesOf(part, first, count);
-        Fetches none;
-        for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
-        StreamFence();
-      });
-    }
-    ForResults([&](const Array &to, int form) {
-      if (plan_.layout == Layout::kLast) {
-        const double *const means = numbers.means;
-        return GradientApplyLast(part, parallel, to, form, means, numbers.coefficients, numbers.gradients, numbers.row);
-      }
-      const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
-      ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
-        const Window out = Written(to, part, first, count);
-        View view = out.Elements();
-        Elementwise(part, first, count, numbers, form, view);
-        if (!outcome_.failed()) out.Flush();
-      });
-    });
-  }
-
-  void Elementwise(const Part &part, int64_t first, int64_t count, const Numbers &numbers, int form, View &out) {
-    const int64_t row = numbers.row;
-    const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),
-                 r = Read(residual(), part, first, count);
-    View forward = Columns(numbers.coefficients, part, part.channels, kForwardColumns, row);
-    View gradient = Columns(numbers.gradients, part, part.channels, kColumns, row);
-    View mean(numbers.means, {{part.channels, 1}, {part.batch, row}});
-    Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward, mean,
-         has_residual(), problem_.slope, form, gradient, out);
-  }
-
   // All in double: planes of which a vector is worked on together.
   void Tiny(const Part &part) {
     const TinyPart tiny(part);
@@ -287,8 +161,8 @@ class BackwardEngine : public Engine {
     double *const sums = by_plane || (shares_ && !shared) ? own_sums : nullptr;
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_),
         dy(problem_.Valid(problem_.dy, part.n), tiny, Window::kRead, &outcome_);
-    std::optional<TinyArray> r;
-    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const TinyArray r(problem_.Valid(problem_.residual, part.n), tiny, has_residual() ? Window::kRead : Window::kNone,
+                      &outcome_);
     const Element math = MathElement(problem_.element);
     const TinyValues scale(problem_.scale, 1, math, tiny, &outcome_), shift(problem_.shift, 0, math, tiny, &outcome_),
         mean(problem_.mean, 0, Element::kF64, tiny, &outcome_), rstd(problem_.rstd, 0, Element::kF64, tiny, &outcome_);
@@ -302,9 +176,9 @@ class BackwardEngine : public Engine {
         const bool plain = !active() && !only_g;
         const bool few = Few(part.size, plain, x.dense(rest) && dy.dense(rest) && dx.dense(rest));
         Call("wide_gradient", few ? kernels_.wide_gradient_few : kernels_.wide_gradient_across, x.Elements(rest),
-             dy.Elements(rest), (r && !plain ? *r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest),
-             mean.Columns(rest), rstd.Columns(rest), has_residual(), problem_.slope, problem_.frozen, only_g,
-             dx.Elements(rest), shared ? Shares(part) : tiny.Numbers(sums, 2, rest));
+             dy.Elements(rest), (has_residual() && !plain ? r : x).Elements(rest), scale.Columns(rest),
+             shift.Columns(rest), mean.Columns(rest), rstd.Columns(rest), has_residual(), problem_.slope,
+             problem_.frozen, only_g, dx.Elements(rest), shared ? Shares(part) : tiny.Numbers(sums, 2, rest));
       }
       if (!outcome_.failed()) dx.Flush();
     }

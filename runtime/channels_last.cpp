@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "engine.h"
+#include "rows.h"
 #include "stream.h"
 
 namespace haline {
@@ -38,6 +39,8 @@ int64_t Bytes(const Problem &problem) {
 // The columns of coefficients_generator.cpp and of gradient_coefficients_generator.cpp.
 constexpr int64_t kForwardColumns = 7, kGradientColumns = 6;
 
+Part Sample(const Part &part, int64_t n) { return {part.n + n, 1, part.c, part.channels, part.size}; }
+
 // Of `blocks` blocks from `block` on; in the memory of a part of `row` padded channels.
 View BlockSums(const double *sums, const Part &part, int64_t row, int64_t which, int64_t block, int64_t blocks) {
   const int64_t size = which * row;
@@ -66,7 +69,8 @@ void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   if (plan->split) return;
   if (plan->part_channels == channels && !problem.lengths) {
     const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
-    const int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
+    int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
+    if (AreRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kRun * channels));
     plan->part_batch =
         std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
     ForArrays(problem, [&](const Array &array) {
@@ -89,14 +93,15 @@ void Engine::ForSummed(const Part &part, bool parallel, const F &f) {
   });
 }
 
-// Calls f(first element, elements, result) for ranges of elements that make up a part, where `result` is the view of
-// them in `to` that f is to write; `from` are the arrays that it reads.
+// Calls f(part, first element, elements, result) for ranges of elements that make up a part, where `result` begins with
+// the first of those that f is to write; `from` are the arrays that it reads.
 template <typename F>
 void Engine::ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f) {
   const auto step = [&](int64_t first, int64_t count) {
     // (Rows side by side: what lies between others must stay.)
     if (plan_.stream && to.loops[0].stride == part.channels) return Stream(part, first, count, to, from, !parallel, f);
-    View result = Last(to, part, first, count);
+    Array result = to;
+    result.data = to.plane(part.n, part.c) + first * to.loops[0].stride * Size(to.element);
     f(part, first, count, result);
   };
   if (!parallel) return step(0, part.size);
@@ -125,10 +130,11 @@ void Engine::Stream(const Part &part, int64_t first, int64_t count, const Array 
     }
   }
   for (int64_t n = 0; n < part.batch && !outcome_.failed(); n++) {
-    const Part sample{part.n + n, 1, part.c, part.channels, part.size};
+    const Part sample = Sample(part, n);
     for (int64_t at = first; at < first + count; at += most) {
       const int64_t elements = std::min(most, first + count - at);
-      View result(memory, to.element, {{elements, part.channels}, {part.channels, 1}, {1, 0}});
+      Array result = to;
+      result.data = memory;
       f(sample, at, elements, result);
       fetches.tiles = 0;
       for (const Array *array : from) {
@@ -151,6 +157,17 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
   View out = PerPlanes(pivots, part, part.channels);
   Call("pivot", kernels_.pivot_last, samples, out);
   ForSummed(part, parallel, [&](const Part &tile, int64_t before, int64_t block, int64_t blocks) {
+    if (AreRows(tile, {&problem_.x})) {
+      const RowNumbers numbers(pivots, tile, 1, row, row);
+      for (int64_t n = 0; n < tile.batch; n++) {
+        const Rows rows(tile, n, 0, tile.size, kRun * tile.channels);
+        View elements = rows.Summed(problem_.x), pivot = numbers.Numbers(n, rows.width);
+        View result = BlockSums(sums + n * 2 * row * Blocks(tile.size), Sample(tile, n), row, 2, block, blocks);
+        Call("moments", tile.size < kLarge ? kernels_.moments_small_rows : kernels_.moments_large_rows, elements, pivot,
+             static_cast<int32_t>(tile.channels), result);
+      }
+      return;
+    }
     View elements = Last(problem_.x, tile, 0, tile.size);
     View pivot(pivots + before, {{tile.channels, 1}, {tile.batch, row}});
     View result = BlockSums(sums + before, tile, row, 2, block, blocks);
@@ -162,8 +179,20 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
 void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row) {
   Inputs inputs(problem_.x);
   if (has_residual()) inputs.Add(problem_.residual);
-  ForElements(part, parallel, problem_.y, inputs, [&](const Part &p, int64_t first, int64_t count, View &y) {
-    View x = Last(problem_.x, p, first, count), r = Last(residual(), p, first, count);
+  if (AreRows(part, {&problem_.x, &problem_.y, &residual()})) {
+    const RowNumbers numbers(coefficients, part, 3, row, kForwardColumns * row);
+    return ForElements(part, parallel, problem_.y, inputs,
+                       [&](const Part &p, int64_t first, int64_t count, const Array &to) {
+                         ForRows(p, first, count, [&](const Rows &rows) {
+                           View x = rows.Of(problem_.x), r = rows.Of(residual()), y = rows.To(to, first);
+                           View in = numbers.Columns(p.n - part.n + rows.n, rows.width);
+                           Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
+                         });
+                       });
+  }
+  ForElements(part, parallel, problem_.y, inputs, [&](const Part &p, int64_t first, int64_t count, const Array &to) {
+    View x = Last(problem_.x, p, first, count), r = Last(residual(), p, first, count),
+         y = Last(to, {0, p.batch, 0, p.channels, p.size}, 0, count);
     View in = Columns(coefficients + (p.n - part.n) * kForwardColumns * row, p, p.channels, kForwardColumns, row);
     Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
   });
@@ -173,6 +202,20 @@ void Engine::GradientSumsLast(const Part &part, bool parallel, const double *mea
                               double *sums) {
   const int64_t row = part.padded();
   ForSummed(part, parallel, [&](const Part &tile, int64_t before, int64_t block, int64_t blocks) {
+    if (AreRows(tile, {&problem_.x, &problem_.dy, &residual()})) {
+      const RowNumbers forwards(coefficients, tile, 3, row, kForwardColumns * row), mean_rows(means, tile, 1, row, row);
+      for (int64_t n = 0; n < tile.batch; n++) {
+        const Rows rows(tile, n, 0, tile.size, kRun * tile.channels);
+        View x = rows.Summed(problem_.x), dy = rows.Summed(problem_.dy), r = rows.Summed(residual());
+        View forward = forwards.Columns(n, rows.width), mean = mean_rows.Numbers(n, rows.width);
+        View result = BlockSums(sums + n * 3 * row * Blocks(tile.size), Sample(tile, n), row, 3, block, blocks);
+        Call("gradient_sums",
+             tile.size < kLarge ? kernels_.gradient_sums_small_rows : kernels_.gradient_sums_large_rows, x, dy, r,
+             forward, mean, has_residual(), problem_.slope, problem_.slope != 1 ? 1 : 0,
+             static_cast<int32_t>(tile.channels), result);
+      }
+      return;
+    }
     View x = Last(problem_.x, tile, 0, tile.size), dy = Last(problem_.dy, tile, 0, tile.size),
          r = Last(residual(), tile, 0, tile.size);
     View forward = Columns(coefficients + before, tile, tile.channels, kForwardColumns, row);
@@ -188,8 +231,25 @@ void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to,
   Inputs inputs(problem_.dy);
   if (form != 2 || problem_.slope != 1) inputs.Add(problem_.x);
   if (has_residual() && problem_.slope != 1) inputs.Add(problem_.residual);
-  ForElements(part, parallel, to, inputs, [&](const Part &p, int64_t first, int64_t count, View &out) {
+  if (AreRows(part, {&problem_.x, &problem_.dy, &residual(), &to})) {
+    const RowNumbers forwards(coefficients, part, 3, row, kForwardColumns * row),
+        slopes(gradients, part, 3, row, kGradientColumns * row), mean_rows(means, part, 1, row, row);
+    return ForElements(part, parallel, to, inputs,
+                       [&](const Part &p, int64_t first, int64_t count, const Array &result) {
+                         ForRows(p, first, count, [&](const Rows &rows) {
+                           const int64_t n = p.n - part.n + rows.n;
+                           View x = rows.Of(problem_.x), dy = rows.Of(problem_.dy), r = rows.Of(residual()),
+                                out = rows.To(result, first);
+                           View forward = forwards.Columns(n, rows.width), gradient = slopes.Columns(n, rows.width),
+                                mean = mean_rows.Numbers(n, rows.width);
+                           Call("gradient_apply", kernels_.gradient_apply_last, x, dy, r, forward, mean, has_residual(),
+                                problem_.slope, form, gradient, out);
+                         });
+                       });
+  }
+  ForElements(part, parallel, to, inputs, [&](const Part &p, int64_t first, int64_t count, const Array &result) {
     const int64_t n = p.n - part.n;
+    View out = Last(result, {0, p.batch, 0, p.channels, p.size}, 0, count);
     View x = Last(problem_.x, p, first, count), dy = Last(problem_.dy, p, first, count),
          r = Last(residual(), p, first, count);
     View forward = Columns(coefficients + n * kForwardColumns * row, p, p.channels, kForwardColumns, row);

@@ -15,7 +15,7 @@ namespace {
 // x itself, and what it says of the problem.
 haline_status CheckX(Operand *operand, Operand *of_lengths, Problem *problem) {
   const haline_tensor *const x = operand->tensor, *const lengths = of_lengths->tensor;
-  if (x && x->device.type != HALINE_CPU) HALINE_TRY(ChooseGpu(*x, problem));
+  if (x && x->device.type != HALINE_CPU) HALINE_TRY(ChooseGpu("x", *x, problem));
   HALINE_TRY(CheckTensor(operand, problem->device));
   HALINE_TRY(GetElement("x", *x, &problem->element));
   if (x->ndim < 2) return Fail(HALINE_INVALID_ARGUMENT, "x: rank %d found, 2 and up wanted: [N, C, *]", x->ndim);
@@ -32,7 +32,8 @@ haline_status CheckX(Operand *operand, Operand *of_lengths, Problem *problem) {
   problem->extent = x->ndim > 2 ? x->shape[x->ndim - 1] : 1;
   problem->rows = problem->extent > 0 ? size / problem->extent : 0;
   if (lengths) {
-    HALINE_TRY(CheckTensor(of_lengths));
+    const bool there = problem->device.type != HALINE_CPU && lengths->device.type != HALINE_CPU;
+    HALINE_TRY(there ? CheckTensor(of_lengths, problem->device) : CheckTensor(of_lengths));
     if (lengths->dtype.code != HALINE_INT || (lengths->dtype.bits != 32 && lengths->dtype.bits != 64) ||
         lengths->dtype.lanes != 1) {
       return Fail(HALINE_UNSUPPORTED, "lengths: type code %d with %d bits found, int32 or int64 wanted",
@@ -47,6 +48,7 @@ haline_status CheckX(Operand *operand, Operand *of_lengths, Problem *problem) {
     problem->lengths = of_lengths->count > 0 ? of_lengths->data() : &none;
     problem->lengths_bits = lengths->dtype.bits;
     problem->lengths_stride = Stride(*lengths, 0);
+    if (there && of_lengths->count > 0) HALINE_TRY(FetchLengths(*lengths, problem));
     for (int64_t n = 0; n < problem->batch; n++) {
       if (problem->length(n) >= 0 && problem->length(n) <= problem->extent) continue;
       return Fail(HALINE_INVALID_ARGUMENT, "lengths: %lld found at %lld, 0 to %lld (the last extent of x) wanted",
@@ -57,8 +59,8 @@ haline_status CheckX(Operand *operand, Operand *of_lengths, Problem *problem) {
   return ToArray("x", *x, lengths != nullptr, &problem->x);
 }
 
-// The caller's options as this version has them: `given` itself, or, in `room`, with the defaults of what an older
-// header did not know.
+}  // namespace
+
 haline_status GetOptions(const haline_options *given, haline_options *room, const haline_options **options,
                          Problem *problem) {
   *options = given;
@@ -110,8 +112,6 @@ haline_status GetOptions(const haline_options *given, haline_options *room, cons
   return HALINE_OK;
 }
 
-}  // namespace
-
 haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, const haline_tensor *shift,
                            const haline_tensor *y, const haline_options *options, Problem *problem) {
   haline_options room;
@@ -126,6 +126,11 @@ haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, c
   HALINE_TRY(CheckPerPlane(&shifts, kChannels | kPlanes, kParameters, *problem, &problem->shift));
   Operand given_mean{"given_mean", o.given_mean}, given_rstd{"given_rstd", o.given_rstd},
       given_variance{"given_variance", o.given_variance}, mean{"mean", o.mean}, rstd{"rstd", o.rstd};
+  if (o.given_count < 0 || (o.given_count > 0 && !o.given_variance)) {
+    return Fail(HALINE_INVALID_ARGUMENT,
+                "given_count: %lld found with%s given_variance, 0 and up and one with it wanted",
+                static_cast<long long>(o.given_count), o.given_variance ? "" : "out");
+  }
   if (o.given_mean || o.given_rstd || o.given_variance) {
     if (!o.given_mean || !o.given_rstd == !o.given_variance) {
       return Fail(HALINE_INVALID_ARGUMENT,
@@ -140,6 +145,7 @@ haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, c
       return Fail(HALINE_INVALID_ARGUMENT, "given_mean: statistics given and asked for found, one of them wanted");
     }
     problem->given = true;
+    problem->given_count = o.given_count > 0 ? o.given_count : 1;
     HALINE_TRY(CheckPerPlane(&given_mean, kChannels | kPlanes, kStatistics, *problem, &problem->mean));
     HALINE_TRY(CheckPerPlane(&given_rstd, kChannels | kPlanes, kStatistics, *problem, &problem->rstd));
     HALINE_TRY(CheckPerPlane(&given_variance, kChannels | kPlanes, kStatistics, *problem, &problem->variance));

@@ -7,6 +7,11 @@
 
 namespace haline {
 
+// The caller's options as this version has them: `given` itself, or, in `room`, with the defaults of what an older
+// header did not know; and in the problem what no tensor has a say in.
+haline_status GetOptions(const haline_options *given, haline_options *room, const haline_options **options,
+                         Problem *problem);
+
 haline_status CheckForward(const haline_tensor *x, const haline_tensor *scale, const haline_tensor *shift,
                            const haline_tensor *y, const haline_options *options, Problem *problem);
 

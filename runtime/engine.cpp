@@ -64,6 +64,12 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
   const Element element = problem_.element;
   const int64_t runs = std::min(part.size / kRun, kMostRuns), step = part.size / runs;
   View out = PerPlanes(pivots, part, part.channels);
+  if (direct && before->waits()) {
+    const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
+    View planes = window.Planes();
+    View result = Sums(sums, part, part.channels, 2, 0, steps);
+    if (Flow(before, part, planes, out, result)) return;
+  }
   if (direct) {
     View samples(x.plane(part.n, part.c), element,
                  {{kRun, 1}, {runs, step}, {part.channels, x.c_stride}, {part.batch, x.n_stride}});
@@ -79,24 +85,12 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
                  {{kRun, 1}, {runs, kRun}, {part.channels, row}, {part.batch, part.channels * row}});
     Call("pivot", kernels_.pivot, samples, out);
   }
-  if (direct && before->waits()) {
-    const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
-    View planes = window.Planes(), pivot = PerPlanes(pivots, part, part.channels);
-    View result = Sums(sums, part, part.channels, 2, 0, steps);
-    if (Flow(before, part, planes, pivot, result)) return;
-  }
   const bool stepwise = before->waits();
   ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
     if (stepwise) Continue(before, part, block, steps, {&problem_.x});
     const Window window(x, part, first, count, Window::kRead, &outcome_);
     View result = Sums(sums, part, part.channels, 2, block, blocks);
     View pivot = PerPlanes(pivots, part, part.channels);
-    if (plan_.stream && direct && !stepwise) {
-      // The flow kernel fetches what it reads; these planes stand in for those before, of which nothing is stored.
-      View any(pivots, {{part.channels, 1}, {3, 0}, {part.batch, part.padded()}});
-      return Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, window.Planes(), pivot,
-                  window.Planes(), any, window.Planes(), false, 1.0, 0, window.Planes(), kOnlyFetch, result);
-    }
     Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, window.Planes(), pivot,
          result);
   });

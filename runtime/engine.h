@@ -54,9 +54,7 @@ class alignas(64) Engine {
       Late late[2];
       const int64_t end = std::min(plan_.parts, (run + 1) * plan_.run);
       for (int64_t i = run * plan_.run; i < end && !outcome_.failed(); i++) {
-        const Part part = PartAt(i);
-        late[1 - i % 2].after = i + 1 < end ? PartAt(i + 1) : Part{};
-        task(part, false, &late[i % 2], &late[1 - i % 2]);
+        task(PartAt(i), false, &late[i % 2], &late[1 - i % 2]);
       }
       Finish(&late[1 - end % 2]);
       if (plan_.stream) StreamFence();
@@ -96,11 +94,10 @@ class alignas(64) Engine {
             problem_.rows * problem_.length(n)};
   }
 
-  // Bytes from the array's `part` to `next`, where that is as large and the inner caches hold both; else 0.
-  static int32_t Distance(const Array &array, const Part &part, const Part &next) {
-    if (!part.SameSize(next) || part.planes() * part.size > kStreamElements) return 0;
-    const int64_t bytes = array.plane(next.n, next.c) - array.plane(part.n, part.c);
-    return static_cast<int32_t>(std::abs(bytes) < (1 << 30) ? bytes : 0);
+  // Of a part's first plane, the first element that begins a line.
+  static int32_t Lead(const Array &array, const Part &part) {
+    const auto address = reinterpret_cast<uintptr_t>(array.plane(part.n, part.c));
+    return static_cast<int32_t>(-address % uintptr_t{kLine}) / static_cast<int32_t>(Size(array.element));
   }
 
   template <typename F>
@@ -154,7 +151,6 @@ class alignas(64) Engine {
   struct Waiting {
     Part part{};
     int64_t tiles = 0, done = 0;
-    Part after{};  // the part that follows the one whose sums are made
     bool waits() const { return done < tiles; }
   };
   // Writes the tile, fetching meanwhile.

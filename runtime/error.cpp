@@ -32,10 +32,14 @@ haline_status Fail(haline_status status, const char *format, ...) {
 }
 
 const char *ErrorMessage() { return message; }
+const char *HalideMessage() { return halide_message; }
 
 haline_status FromHalide(int code, const char *kernel) {
   if (code == 0) return HALINE_OK;
   if (code == halide_error_code_out_of_memory) return Fail(HALINE_OUT_OF_MEMORY, "out of memory in kernel %s", kernel);
+  if (code == halide_error_code_device_malloc_failed) {
+    return Fail(HALINE_OUT_OF_MEMORY, "out of device memory in kernel %s: %s", kernel, halide_message);
+  }
   return Fail(HALINE_INTERNAL, "kernel %s failed with Halide's code %d: %s", kernel, code, halide_message);
 }
 

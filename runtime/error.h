@@ -10,6 +10,7 @@ namespace haline {
 [[gnu::format(printf, 2, 3)]] haline_status Fail(haline_status status, const char *format, ...);
 
 const char *ErrorMessage();
+const char *HalideMessage();  // what Halide's runtime said last in this thread
 
 // Turns the code of a Halide kernel (0: success) into a status; Halide's own message, if it left one, is kept.
 haline_status FromHalide(int code, const char *kernel);

@@ -1,6 +1,5 @@
 // The forward pass: pivot, sums, coefficients, y, part by part, while its planes are in cache.
 #include <cmath>
-#include <optional>
 
 #include "engine.h"
 #include "tiny.h"
@@ -64,7 +63,7 @@ class ForwardEngine : public Engine {
     if (!sums) return;
     double count = static_cast<double>(part.size), eps = problem_.eps;
     if (problem_.given) {
-      // Sums that have the given statistics: one element about the mean, whose square is the variance.
+      // Sums that have the given statistics: one element about the mean, whose square is the variance, or all of M2.
       for (int64_t n = 0; n < part.batch; n++) {
         for (int64_t c = 0; c < part.channels; c++) {
           pivots[n * row + c] = problem_.mean.Get(part.n + n, part.c + c);
@@ -72,7 +71,7 @@ class ForwardEngine : public Engine {
           sums[(2 * n + 1) * row + c] = GivenVariance(part.n + n, part.c + c);
         }
       }
-      count = 1;
+      count = static_cast<double>(problem_.given_count);
       if (problem_.rstd) eps = 0;
     } else {
       Moments(part, parallel, pivots, sums, before);
@@ -126,14 +125,8 @@ class ForwardEngine : public Engine {
                  to = Written(problem_.y, part, 0, part.size);
     View in = Columns(late.coefficients, part, part.channels, kColumns, late.row);
     Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, from.Elements(), in,
-         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Distance(problem_.x, next, late.after),
-         sums);
+         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Lead(problem_.y, part), kNear, sums);
     before->done = before->tiles;
-    const int64_t rest = part.size % Chunk(part.size);
-    if (rest == 0) return true;
-    const Tiles tiles(part, problem_.y, part.size - rest, rest);
-    Fetches none;
-    for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, late.coefficients, late.row, &none);
     return true;
   }
 
@@ -187,17 +180,17 @@ class ForwardEngine : public Engine {
     double own_statistics[kWideColumns * kSlots];
     double *const statistics = problem_.has_statistics() ? own_statistics : nullptr;
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_);
-    std::optional<TinyArray> r;
-    if (has_residual()) r.emplace(problem_.Valid(problem_.residual, part.n), tiny, Window::kRead, &outcome_);
+    const TinyArray r(problem_.Valid(problem_.residual, part.n), tiny, has_residual() ? Window::kRead : Window::kNone,
+                      &outcome_);
     const TinyArray y(problem_.Valid(Target(part.size), part.n), tiny, Window::kWrite, &outcome_);
     const TinyValues scale(problem_.scale, 1, MathElement(problem_.element), tiny, &outcome_),
         shift(problem_.shift, 0, MathElement(problem_.element), tiny, &outcome_);
     for (const bool rest : {false, true}) {
       if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
-      const bool few = Few(part.size, !r && problem_.slope == 1, x.dense(rest) && y.dense(rest));
-      Call("wide", few ? kernels_.wide_few : kernels_.wide_across, x.Elements(rest), (r ? *r : x).Elements(rest),
-           scale.Columns(rest), shift.Columns(rest), has_residual(), problem_.slope, problem_.eps, y.Elements(rest),
-           tiny.Numbers(statistics, kWideColumns, rest));
+      const bool few = Few(part.size, !has_residual() && problem_.slope == 1, x.dense(rest) && y.dense(rest));
+      Call("wide", few ? kernels_.wide_few : kernels_.wide_across, x.Elements(rest),
+           (has_residual() ? r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), has_residual(),
+           problem_.slope, problem_.eps, y.Elements(rest), tiny.Numbers(statistics, kWideColumns, rest));
     }
     if (outcome_.failed()) return;
     y.Flush();

@@ -24,17 +24,22 @@ class GpuApi {
 
   // Until Leave, the calling thread's kernels and copies go to the caller's queue, or where `own` is true to a queue of
   // haline's. A queue or a device that does not exist is an error.
-  virtual haline_status Enter(const haline_device &device, void *queue, bool own) = 0;
+  // `name` is a tensor there, for messages.
+  virtual haline_status Enter(const char *name, const haline_device &device, void *queue, bool own) = 0;
   virtual void Leave() = 0;
 
   // From the caller's tensor's `data`, and from memory that Halide's runtime has allocated.
   virtual Address AddressOf(void *data) = 0;
   virtual Address AddressOf(halide_buffer_t *allocated) = 0;
   virtual void Forget(Address) {}  // before such memory is freed
+  virtual void ForgetAll() {}      // before a call's first address
 
   // How far into a memory object an address is, and which such offsets a device allows: between Enter and Leave.
   virtual int64_t OffsetOf(Address) const { return 0; }
   virtual int64_t Alignment() const { return 1; }
+
+  // Bytes of shared memory that a block may have: between Enter and Leave. (CUDA: without asking for more.)
+  virtual int64_t SharedBytes() const { return 48 << 10; }
 
   // Makes the buffer one over the memory at an address: a code of Halide's. And ends that, whatever came of it.
   virtual int Wrap(halide_buffer_t *buffer, Address address) = 0;

@@ -4,10 +4,9 @@
 namespace haline {
 namespace {
 
-// The columns of gradient_coefficients_generator.cpp, whose last two are those of wide_gradient_generator.cpp's sums,
-// and what matters of coefficients_generator.cpp's.
+// The columns of gradient_coefficients_generator.cpp, whose last two are those of wide_gradient_generator.cpp's sums.
 enum Column { kA, kB, kE, kFast, kDshift, kDscale, kColumns };
-constexpr int64_t kForwardFast = 3, kForwardColumns = 7, kWideColumns = kColumns - kDshift;
+constexpr int64_t kWideColumns = kColumns - kDshift;
 
 class GpuBackwardEngine : public GpuEngine {
  public:
@@ -53,53 +52,83 @@ class GpuBackwardEngine : public GpuEngine {
   }
 
   void Fast(const Part &part, const Numbers &means, const Numbers &rstds) {
-    const int64_t blocks = Blocks(part.size);
     const GpuMemory coefficients = Columns(part, kForwardColumns), gradients = Columns(part, kColumns),
-                    sums = Columns(part, 3 * blocks);
+                    sums = Columns(part, 3 * Blocks(part.size));
     if (active()) ForwardCoefficients(part, means, sums.address(), coefficients.address());
     if (outcome_.failed()) return;
+    const Numbers fast = Column(gradients.address(), part, kFast), shares = Column(gradients.address(), part, kDshift),
+                  forward_fast =
+                      active() && !problem_.frozen ? Column(coefficients.address(), part, kForwardFast) : Ones();
+    if (!problem_.dresidual.data && Resident(part, 2, 3)) {
+      ResidentGradient(part, means, rstds, coefficients.address(), forward_fast, gradients.address());
+      Wide(kernels_.wide_gradient_along, part, means, rstds, fast, forward_fast, shares.address);
+    } else {
+      SplitGradient(part, means, rstds, coefficients.address(), sums.address(), gradients.address());
+      // The planes that these leave; then theirs. (dx may be written over x or dy, of its own planes alone.)
+      Wide(kernels_.wide_gradient_along, part, means, rstds, fast, forward_fast, shares.address);
+      for (const bool only_g : {true, false}) {
+        Apply(part, means, coefficients.address(), gradients.address(), fast, forward_fast, only_g);
+      }
+    }
+    RecordColumns(part, shares.address);
+  }
+
+  // All in one kernel.
+  void ResidentGradient(const Part &part, const Numbers &means, const Numbers &rstds, Address coefficients,
+                        const Numbers &forward_fast, Address gradients) {
+    GpuMemory scales;
+    const int32_t size = static_cast<int32_t>(part.size);
+    Operand x(this, problem_.x, part), dy(this, problem_.dy, part), r(this, residual(), part),
+        dx(this, problem_.dx.data ? problem_.dx : Nowhere(part.size), part);
+    GpuView forward = ColumnsView(coefficients, part, kForwardColumns), mean = NumbersView(means, part),
+            rstd = NumbersView(rstds, part), scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
+            forward_flag = NumbersView(forward_fast, part), out = ColumnsView(gradients, part, kColumns);
+    Call("resident_gradient", part.size < kLarge ? kernels_.resident_gradient_small : kernels_.resident_gradient_large,
+         x, dy, r, forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, rstd, scale, problem_.frozen, size,
+         problem_.dx.data ? size : 0, forward_flag, part.c, part.channels, part.n, part.batch, 0, dx, out);
+    dx.Flush();
+  }
+
+  // All but dx, block of sums by block.
+  void SplitGradient(const Part &part, const Numbers &means, const Numbers &rstds, Address coefficients, Address sums,
+                     Address gradients) {
+    const int64_t blocks = Blocks(part.size);
     {
       Operand x(this, problem_.x, part), dy(this, problem_.dy, part), r(this, residual(), part);
-      GpuView forward = ColumnsView(coefficients.address(), part, kForwardColumns), mean = NumbersView(means, part),
-              out = Sums(sums.address(), part, 3, blocks);
+      GpuView forward = ColumnsView(coefficients, part, kForwardColumns), mean = NumbersView(means, part),
+              out = Sums(sums, part, 3, blocks);
       Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large, x, dy, r,
            forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, 0, out);
     }
-    {
-      GpuMemory scales;
-      GpuView in = Sums(sums.address(), part, 3, blocks), mean = NumbersView(means, part),
-              rstd = NumbersView(rstds, part),
-              scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
-              out = ColumnsView(gradients.address(), part, kColumns);
-      Call("gradient_coefficients", kernels_.gradient_coefficients, in, mean, rstd, scale,
-           static_cast<double>(part.size), problem_.frozen, 0, out);
-    }
-    const Numbers fast = Column(gradients.address(), part, kFast),
-                  forward_fast =
-                      active() && !problem_.frozen ? Column(coefficients.address(), part, kForwardFast) : Ones();
-    const Numbers shares = Column(gradients.address(), part, kDshift);
-    // The planes that these leave; then theirs. (dx may be written over x or dy, of its own planes alone.)
-    Wide(kernels_.wide_gradient_along, part, means, rstds, fast, forward_fast, shares.address);
-    for (const bool only_g : {true, false}) {
-      const Array &to = only_g ? problem_.dresidual : problem_.dx;
-      if (!to.data || outcome_.failed()) continue;
-      Operand x(this, problem_.x, part), dy(this, problem_.dy, part), r(this, residual(), part), out(this, to, part);
-      GpuView forward = ColumnsView(coefficients.address(), part, kForwardColumns), mean = NumbersView(means, part),
-              gradient = ColumnsView(gradients.address(), part, kColumns), flag = NumbersView(fast, part),
-              forward_flag = NumbersView(forward_fast, part);
-      Call("gradient_apply", kernels_.gradient_apply, x, dy, r, forward, mean, has_residual(), problem_.slope,
-           only_g     ? 2
-           : active() ? 1
-                      : 0,
-           gradient, flag, forward_flag, part.c, part.channels, part.n, part.batch, 0, out);
-      out.Flush();
-    }
-    RecordColumns(part, shares.address);
+    GpuMemory scales;
+    GpuView in = Sums(sums, part, 3, blocks), mean = NumbersView(means, part),
+            rstd = NumbersView(rstds, part), scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
+            out = ColumnsView(gradients, part, kColumns);
+    Call("gradient_coefficients", kernels_.gradient_coefficients, in, mean, rstd, scale, static_cast<double>(part.size),
+         problem_.frozen, 0, out);
+  }
+
+  // dx, or the gradient of the residual, of the planes whose flags are set.
+  void Apply(const Part &part, const Numbers &means, Address coefficients, Address gradients, const Numbers &fast,
+             const Numbers &forward_fast, bool only_g) {
+    const Array &to = only_g ? problem_.dresidual : problem_.dx;
+    if (!to.data || outcome_.failed()) return;
+    Operand x(this, problem_.x, part), dy(this, problem_.dy, part), r(this, residual(), part), out(this, to, part);
+    GpuView forward = ColumnsView(coefficients, part, kForwardColumns), mean = NumbersView(means, part),
+            gradient = ColumnsView(gradients, part, kColumns), flag = NumbersView(fast, part),
+            forward_flag = NumbersView(forward_fast, part);
+    const int form = only_g ? 2 : active() ? 1 : 0;
+    Call("gradient_apply", kernels_.gradient_apply, x, dy, r, forward, mean, has_residual(), problem_.slope, form,
+         gradient, flag, forward_flag, part.c, part.channels, part.n, part.batch, 0, out);
+    out.Flush();
   }
 
   // The forward pass's own coefficients, so that z changes sign where it did there.
   void ForwardCoefficients(const Part &part, const Numbers &means, Address sums, Address coefficients) {
     if (outcome_.failed()) return;
+    if (!problem_.frozen && Resident(part, 1, 2)) {
+      return ResidentForward(part, Nowhere(part.size), kNoResult, coefficients);
+    }
     const GpuMemory pivots = Columns(part, 1);
     if (outcome_.failed()) return;
     double count = static_cast<double>(part.size), eps = problem_.eps;

@@ -6,7 +6,10 @@
 namespace haline {
 namespace {
 
-constexpr int64_t kRow = 1 << 20;  // bytes: extents are 32 bits wide
+constexpr int64_t kRow = 1024;  // bytes, of which columns of numbers are multiples
+
+// generators/resident.h has the same number: small planes of a block. And the bytes of all else that a plane has there.
+constexpr int64_t kResidentPlanes = 8, kResidentRest = 768;
 
 halide_type_t BitsType(Element e) { return halide_type_t(halide_type_uint, static_cast<uint8_t>(8 * Size(e))); }
 
@@ -16,18 +19,20 @@ Address AddressOf(const char *data) { return reinterpret_cast<Address>(data); }
 
 GpuMemory::GpuMemory(GpuApi *api, int64_t bytes, const char *what, GpuOutcome *outcome) {
   if (outcome->failed()) return;
-  // Extents are 32 bits wide: units are as large as they can be.
+  // Extents are 32 bits wide: units, and where they can be rows of them, are large.
   int64_t unit = 8;
   while (bytes % unit != 0) unit /= 2;
-  const int64_t extent = std::max<int64_t>(bytes / unit, 1);
-  dim_ = {0, static_cast<int32_t>(extent), 1, 0};
+  const int64_t row = bytes % kRow == 0 ? kRow / unit : 1, rows = std::max<int64_t>(bytes / (unit * row), 1);
+  dims_[0] = {0, static_cast<int32_t>(row), 1, 0};
+  dims_[1] = {0, static_cast<int32_t>(rows), static_cast<int32_t>(row), 0};
   buffer_.type = halide_type_t(halide_type_uint, static_cast<uint8_t>(8 * unit));
-  buffer_.dimensions = 1;
-  buffer_.dim = &dim_;
-  if (extent > std::numeric_limits<int32_t>::max() || halide_device_malloc(nullptr, &buffer_, api->interface()) != 0) {
+  buffer_.dimensions = 2;
+  buffer_.dim = dims_;
+  const bool countable = rows <= std::numeric_limits<int32_t>::max();
+  if (!countable || halide_device_malloc(nullptr, &buffer_, api->interface()) != 0) {
     buffer_.device = 0;
-    outcome->Keep(Fail(HALINE_OUT_OF_MEMORY, "out of device memory: %lld bytes of %s wanted",
-                       static_cast<long long>(bytes), what));
+    outcome->Keep(Fail(HALINE_OUT_OF_MEMORY, "out of device memory: %lld bytes of %s wanted%s%s",
+                       static_cast<long long>(bytes), what, countable ? ": " : "", countable ? HalideMessage() : ""));
     return;
   }
   api_ = api;
@@ -40,9 +45,9 @@ GpuMemory &GpuMemory::operator=(GpuMemory &&other) noexcept {
   Free();
   api_ = std::exchange(other.api_, nullptr);
   address_ = std::exchange(other.address_, 0);
-  dim_ = other.dim_;
+  std::copy(other.dims_, other.dims_ + 2, dims_);
   buffer_ = other.buffer_;
-  buffer_.dim = &dim_;
+  buffer_.dim = dims_;
   return *this;
 }
 
@@ -77,7 +82,18 @@ GpuView::GpuView(GpuApi *api, Address address, halide_type_t type, std::initiali
     const int64_t stride = dim.extent > 1 ? dim.stride : i == 0 ? 1 : 0;
     dims_[i++] = {static_cast<int32_t>(dim.min), static_cast<int32_t>(dim.extent), static_cast<int32_t>(stride), 0};
   }
-  if (!outcome->failed()) outcome->Keep(FromHalide(api->Wrap(&buffer_, address), "argument"));
+  if (outcome->failed()) return;
+  // (That the tensors themselves start at such a place was checked: this is a part of one that is indexed part by
+  // part.)
+  if (api->OffsetOf(address) % api->Alignment() != 0) {
+    outcome->Keep(
+        Fail(HALINE_UNSUPPORTED,
+             "a tensor of more than 2^31 elements found whose planes begin where this device's parts of memory "
+             "objects can't, at every %lld bytes",
+             static_cast<long long>(api->Alignment())));
+    return;
+  }
+  outcome->Keep(FromHalide(api->Wrap(&buffer_, address), "argument"));
 }
 
 void GpuEngine::SetUp() {
@@ -92,9 +108,7 @@ void GpuEngine::SetUp() {
 }
 
 GpuEngine::Placed GpuEngine::Place(const Array &array, const Part &part) const {
-  int64_t reach = (problem_.channels - 1) * array.c_stride + (problem_.batch - 1) * array.n_stride + 1;
-  for (int i = 0; i < array.loop_count; i++) reach += (array.loops[i].extent - 1) * array.loops[i].stride;
-  if (reach <= kMostElements) {
+  if (Indexable(array, {problem_.channels, problem_.batch})) {
     return {AddressOf(array.data), {problem_.channels, array.c_stride}, {problem_.batch, array.n_stride}};
   }
   return {AddressOf(array.plane(part.n, part.c)),
@@ -135,7 +149,7 @@ GpuView GpuEngine::LoopsOfCopy(const Array &array, const Part &part, Address cop
 
 GpuEngine::Operand::Operand(GpuEngine *engine, const Array &array, const Part &part)
     : engine_(engine), array_(engine->problem_.Valid(array, part.n)), part_(part) {
-  if (array_.loop_count == 1) {
+  if (Direct(array)) {
     const Placed at = engine->Place(array_, part);
     view_.emplace(engine->api_, at.address, HalideType(array.element),
                   std::initializer_list<GpuView::Dim>{{part.size, array_.loops[0].stride}, at.c, at.n},
@@ -167,13 +181,21 @@ void GpuEngine::FillRows(const Array &array, const Part &part) {
        0, tensor);
 }
 
-GpuView GpuEngine::PerPlaneView(const PerPlane &values) {
+GpuView GpuEngine::PerPlaneView(const PerPlane &values, const Part &part) {
   // By channel, there is a row of them without samples too.
   const int64_t batch = values.n_stride == 0 ? std::max<int64_t>(1, problem_.batch) : problem_.batch;
+  const halide_type_t type = HalideType(values.element);
+  if (Indexable(values, {problem_.channels, batch})) {
+    return {api_,
+            AddressOf(values.data),
+            type,
+            {{problem_.channels, values.c_stride}, {batch, values.n_stride}},
+            &outcome_};
+  }
   return {api_,
-          AddressOf(values.data),
-          HalideType(values.element),
-          {{problem_.channels, values.c_stride}, {batch, values.n_stride}},
+          AddressOf(values.at(part.n, part.c)),
+          type,
+          {{part.channels, values.c_stride, part.c}, {part.batch, values.n_stride, part.n}},
           &outcome_};
 }
 
@@ -188,14 +210,14 @@ GpuEngine::Numbers GpuEngine::ToDouble(const PerPlane &values, const Part &part,
 }
 
 void GpuEngine::Convert(const PerPlane &from, const Part &part, int form, const Numbers &to) {
-  GpuView in = PerPlaneView(from), out = NumbersView(to, part);
+  GpuView in = PerPlaneView(from, part), out = NumbersView(to, part);
   Call("to_double", KernelsOf(from.element).to_double, in, 1.0, form, part.c, part.channels, part.n, part.batch, 0,
        out);
 }
 
 void GpuEngine::Record(const PerPlane &to, const Part &part, const Numbers &from, double factor, int form) {
   if (!to) return;
-  GpuView in = NumbersView(from, part), out = PerPlaneView(to);
+  GpuView in = NumbersView(from, part), out = PerPlaneView(to, part);
   Call("from_double", KernelsOf(to.element).from_double, in, factor, form, part.c, part.channels, part.n, part.batch, 0,
        out);
 }
@@ -224,7 +246,7 @@ void GpuEngine::Moments(const Part &part, Address pivots, Address sums) {
   {
     // The samples, where the planes are.
     const Array direct = problem_.Valid(problem_.x, part.n);
-    const bool copied = direct.loop_count > 1;
+    const bool copied = !Direct(problem_.x);
     const int64_t stride = copied ? 1 : direct.loops[0].stride;
     const Placed at =
         copied ? Placed{x.copy(), {part.channels, part.size, part.c}, {part.batch, part.channels * part.size, part.n}}
@@ -241,6 +263,26 @@ void GpuEngine::GivenMoments(const Part &part, const PerPlane &value, int form, 
   Call("to_double", KernelsOf(Element::kF64).to_double, zero, 0.0, 2, part.c, part.channels, part.n, part.batch, 0,
        zero);
   Convert(value, part, form, Column(sums, part, 1));
+}
+
+bool GpuEngine::Resident(const Part &part, int64_t tensors, int64_t terms) const {
+  if (part.size > kBlock) return false;
+  const int64_t chunk = Chunk(part.size), chunks = (part.size + chunk - 1) / chunk,
+                planes = part.size < kLarge ? kResidentPlanes : 1, math = problem_.element == Element::kF64 ? 8 : 4,
+                elements = tensors * part.size * Size(problem_.element), sums = chunks * kRun * terms * math;
+  return planes * (elements + sums + kResidentRest) <= api_->SharedBytes();
+}
+
+void GpuEngine::ResidentForward(const Part &part, const Array &result, int form, Address coefficients) {
+  GpuMemory scales, shifts;
+  Operand x(this, problem_.x, part), r(this, residual(), part), y(this, result, part);
+  GpuView scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
+          shift = NumbersView(ToDouble(problem_.shift, part, &shifts, Zeros()), part),
+          out = ColumnsView(coefficients, part, kForwardColumns);
+  Call("resident", part.size < kLarge ? kernels_.resident_small : kernels_.resident_large, x, r, scale, shift,
+       has_residual(), problem_.slope, problem_.eps, form, static_cast<int32_t>(part.size), part.c, part.channels,
+       part.n, part.batch, 0, y, out);
+  y.Flush();
 }
 
 Array GpuEngine::Nowhere(int64_t size) const {

@@ -11,6 +11,8 @@
 #include "error.h"
 #include "gpu_api.h"
 #include "gpu_kernels.h"
+#include "gpu_parts.h"
+#include "merge.h"
 #include "plan.h"
 #include "problem.h"
 #include "view.h"
@@ -44,7 +46,7 @@ class GpuMemory {
 
   GpuApi *api_ = nullptr;
   Address address_ = 0;
-  halide_dimension_t dim_ = {};
+  halide_dimension_t dims_[2] = {};
   halide_buffer_t buffer_ = {};
 };
 
@@ -104,15 +106,10 @@ class GpuEngine {
   // Makes zeros and ones. Before all else.
   void SetUp();
 
-  // Calls task(part) for parts that make up the problem and whose extents the kernels and GPUs can take.
+  // Calls task(part) for parts that make up the problem.
   template <typename F>
   void ForParts(const F &task) {
-    const int64_t size = std::max<int64_t>(1, problem_.size());
-    const int64_t planes = std::max<int64_t>(1, kMostElements / size);
-    const int64_t channels = std::min({problem_.channels, planes, kMostBlocks});
-    const int64_t batch = problem_.lengths || channels < problem_.channels
-                              ? 1
-                              : std::min({problem_.batch, planes / channels, kMostBlocks});
+    const auto [channels, batch] = GpuParts(problem_);
     for (int64_t n = 0; n < problem_.batch; n += batch) {
       for (int64_t c = 0; c < problem_.channels && !outcome_.failed(); c += channels) {
         task(Part{n, std::min(batch, problem_.batch - n), c, std::min(channels, problem_.channels - c),
@@ -180,6 +177,15 @@ class GpuEngine {
   // rstd.
   void GivenMoments(const Part &part, const PerPlane &value, int form, Address sums);
 
+  // Whether resident kernels can take the part's planes: `tensors` of them and the sums of `terms` in a block's shared
+  // memory (generators/resident.h).
+  bool Resident(const Part &part, int64_t tensors, int64_t terms) const;
+
+  // coefficients_generator.cpp's columns by one of them, and y, unless the form is kNoResult.
+  static constexpr int kNoResult = -1;
+  static constexpr int64_t kForwardColumns = 7, kForwardFast = 3;
+  void ResidentForward(const Part &part, const Array &y, int form, Address coefficients);
+
   // Zeros beyond the lengths.
   void FillRows(const Array &array, const Part &part);
 
@@ -195,7 +201,6 @@ class GpuEngine {
   GpuOutcome outcome_;
 
  private:
-  static constexpr int64_t kMostElements = (int64_t{1} << 31) - 1, kMostBlocks = 65535;
   static constexpr int64_t kConstantBytes = 1024;
 
   // Where a tensor's planes begin and which: all, or, where Halide's indices can't reach all, the part's.
@@ -207,12 +212,14 @@ class GpuEngine {
   // What copy_generator.cpp takes: the caller's tensor, and a copy of the part (or, without an address, zeros).
   GpuView Loops(const Array &array, const Part &part);
   GpuView LoopsOfCopy(const Array &array, const Part &part, Address copy);
-  GpuView PerPlaneView(const PerPlane &values);
+  GpuView PerPlaneView(const PerPlane &values, const Part &part);
   const GpuElementKernels &KernelsOf(Element element) const { return all_.elements[static_cast<int>(element)]; }
 
   GpuMemory constants_;
 };
 
+haline_status MergeOnGpu(const Problem &problem, const Tile *tiles, int32_t count, GpuApi *api,
+                         const GpuKernels &kernels);
 haline_status GpuForward(const Problem &problem, GpuApi *api, const GpuKernels &kernels);
 haline_status GpuBackward(const Problem &problem, GpuApi *api, const GpuKernels &kernels);
 

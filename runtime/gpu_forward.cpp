@@ -37,6 +37,7 @@ class GpuForwardEngine : public GpuEngine {
   }
 
   void Fast(const Part &part) {
+    if (!problem_.given && Resident(part, 1, 2)) return FastResident(part);
     const int64_t blocks = problem_.given ? 1 : Blocks(part.size);
     const GpuMemory pivots = Columns(part, 1), sums = Columns(part, 2 * blocks), coefficients = Columns(part, kColumns);
     if (outcome_.failed()) return;
@@ -44,7 +45,7 @@ class GpuForwardEngine : public GpuEngine {
     if (problem_.given) {
       Convert(problem_.mean, part, 0, Column(pivots.address(), part, 0));
       GivenMoments(part, problem_.rstd ? problem_.rstd : problem_.variance, problem_.rstd ? 1 : 0, sums.address());
-      count = 1;
+      count = static_cast<double>(problem_.given_count);
       if (problem_.rstd) eps = 0;
     } else {
       Moments(part, pivots.address(), sums.address());
@@ -59,11 +60,25 @@ class GpuForwardEngine : public GpuEngine {
     }
     const Numbers fast = problem_.given ? Ones() : Column(coefficients.address(), part, kFast);
     if (problem_.y.data) Apply(part, coefficients.address(), fast);
-    if (problem_.given) return;
-    const Numbers statistics = Column(coefficients.address(), part, kMean);
+    if (!problem_.given) Rest(part, coefficients.address());
+  }
+
+  // The same in one kernel.
+  void FastResident(const Part &part) {
+    const GpuMemory coefficients = Columns(part, kColumns);
+    if (outcome_.failed()) return;
+    ResidentForward(part, Result(part), problem_.y.data ? form() : kNoResult, coefficients.address());
+    Rest(part, coefficients.address());
+  }
+
+  // What the float kernels have left, and the statistics.
+  void Rest(const Part &part, Address coefficients) {
+    const Numbers fast = Column(coefficients, part, kFast), statistics = Column(coefficients, part, kMean);
     Wide(kernels_.wide_along, part, fast, statistics.address);
     RecordColumns(part, statistics.address);
   }
+
+  Array Result(const Part &part) const { return problem_.y.data ? problem_.y : Nowhere(part.size); }
 
   void Apply(const Part &part, Address coefficients, const Numbers &fast) {
     Operand x(this, problem_.x, part), r(this, residual(), part), y(this, problem_.y, part);
@@ -78,8 +93,7 @@ class GpuForwardEngine : public GpuEngine {
   void Wide(const K &kernel, const Part &part, const Numbers &fast, Address statistics) {
     if (outcome_.failed()) return;
     GpuMemory scales, shifts;
-    Operand x(this, problem_.x, part), r(this, residual(), part),
-        y(this, problem_.y.data ? problem_.y : Nowhere(part.size), part);
+    Operand x(this, problem_.x, part), r(this, residual(), part), y(this, Result(part), part);
     GpuView scale = NumbersView(ToDouble(problem_.scale, part, &scales, Ones()), part),
             shift = NumbersView(ToDouble(problem_.shift, part, &shifts, Zeros()), part), flag = NumbersView(fast, part),
             out = ColumnsView(statistics, part, kWideColumns);

@@ -17,6 +17,10 @@ struct GpuElementKernels {
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t, int32_t, int32_t, int32_t,
          Buffer *>
       apply;
+  // x, residual, scale, shift, has_residual, slope, eps, form, size, channels, samples, zero, y, coefficients
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, int32_t, int32_t, int32_t, int32_t, int32_t,
+         int32_t, int32_t, Buffer *, Buffer *>
+      resident_small, resident_large;
   // x, residual, scale, shift, has_residual, slope, eps, fast, channels, samples, zero, y, stats
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, int32_t, int32_t, int32_t, int32_t,
          int32_t, Buffer *, Buffer *>
@@ -24,6 +28,11 @@ struct GpuElementKernels {
   // x, dy, residual, coefficients, mean, has_residual, slope, form, zero, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *>
       gradient_sums_small, gradient_sums_large;
+  // x, dy, residual, coefficients, mean, has_residual, slope, form, rstd, scale, frozen, size, written, fast, channels,
+  // samples, zero, dx, gradient
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, Buffer *, bool, int32_t,
+         int32_t, Buffer *, int32_t, int32_t, int32_t, int32_t, int32_t, Buffer *, Buffer *>
+      resident_gradient_small, resident_gradient_large;
   // sums, mean, rstd, scale, count, frozen, zero, gradient
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, bool, int32_t, Buffer *> gradient_coefficients;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, fast, fast, channels, samples, zero, dx
@@ -41,6 +50,8 @@ struct GpuElementKernels {
   Kernel<Buffer *, double, int32_t, int32_t, int32_t, int32_t, int32_t, int32_t, Buffer *> to_double, from_double;
   // values, old, keep, gain, count, running, zero, result
   Kernel<Buffer *, Buffer *, double, double, double, bool, int32_t, Buffer *> samples;
+  // mean, M2 of one tile, of the other, their counts, zero, merged
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, int32_t, Buffer *> merge;
 };
 
 struct GpuKernels {

@@ -80,8 +80,8 @@ haline_status haline_moments(const haline_tensor *x, int64_t *count, haline_tens
 
 haline_status haline_merge_moments(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
                                    const haline_tensor *const *m2s, int64_t *count, haline_tensor *mean,
-                                   haline_tensor *m2) {
-  return haline::MergeMoments(tiles, counts, means, m2s, count, mean, m2);
+                                   haline_tensor *m2, const haline_options *options) {
+  return haline::MergeMoments(tiles, counts, means, m2s, count, mean, m2, options);
 }
 
 const char *haline_error_message(void) { return haline::ErrorMessage(); }

@@ -18,12 +18,14 @@ using Buffer = halide_buffer_t;
 
 // The arguments are those of the generators, in their order, outputs last.
 struct ElementKernels {
-  // *_last: for channels-last tensors; null functions where a back end has none.
+  // *_last: for channels-last tensors, *_rows: of few channels; null functions where a back end has none.
   Kernel<Buffer *, Buffer *> pivot, pivot_last;  // samples, pivot
   // x, pivot, sums
   Kernel<Buffer *, Buffer *, Buffer *> moments_small, moments_small_last, moments_large, moments_large_last;
-  // x, pivot, before, coefficients, residual, has_residual, slope, form, y, ahead, sums
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, Buffer *>
+  // x, pivot, channels, sums
+  Kernel<Buffer *, Buffer *, int32_t, Buffer *> moments_small_rows, moments_large_rows;
+  // x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, ahead, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t, Buffer *>
       flow_small, flow_large;
   // pivot, sums, scale, shift, eps, count, coefficients
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;
@@ -35,8 +37,12 @@ struct ElementKernels {
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
       gradient_sums_small_last, gradient_sums_large, gradient_sums_large_last;
-  // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, x_ahead, dy_ahead, sums
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, int32_t, int32_t, Buffer *>
+  // x, dy, residual, coefficients, mean, has_residual, slope, form, channels, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *>
+      gradient_sums_small_rows, gradient_sums_large_rows;
+  // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, lead, x_ahead, dy_ahead, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, int32_t, int32_t, int32_t,
+         Buffer *>
       gradient_flow_small, gradient_flow_large;
   // sums, mean, rstd, scale, count, frozen, gradient
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;

@@ -1,14 +1,15 @@
 #include "merge.h"
 
-#include <bit>
 #include <cstring>
 #include <limits>
 #include <new>
 #include <utility>
 #include <vector>
 
+#include "check.h"
 #include "error.h"
-#include "tensor.h"
+#include "gpu.h"
+#include "operand.h"
 
 namespace haline {
 namespace {
@@ -30,18 +31,18 @@ TileMoments Merge(TileMoments a, TileMoments b) {
           (a.m2 + b.m2) + delta * delta * (count_a * (count_b / count))};
 }
 
-// As a binary tree over the indices, split at the largest power of two below `count` (>= 1).
 TileMoments MergeAll(const TileMoments *tiles, int32_t count) {
   if (count == 1) return tiles[0];
-  const auto half = static_cast<int32_t>(std::bit_floor(static_cast<uint32_t>(count - 1)));
+  const int32_t half = FirstHalf(count);
   return Merge(MergeAll(tiles, half), MergeAll(tiles + half, count - half));
 }
 
 // One tensor of moments: float64, contiguous, of the shape that `like` has.
-haline_status CheckMoments(const char *name, const haline_tensor *t, const haline_tensor *like) {
+haline_status CheckMoments(const char *name, const haline_tensor *t, const haline_tensor *like,
+                           const haline_device &device) {
   Operand operand{name, t};
   Element element;
-  haline_status status = CheckTensor(&operand);
+  haline_status status = CheckTensor(&operand, device);
   if (status == HALINE_OK) status = GetElement(name, *t, &element);
   if (status != HALINE_OK) return status;
   if (element != Element::kF64) {
@@ -64,7 +65,7 @@ haline_status CheckMoments(const char *name, const haline_tensor *t, const halin
 
 haline_status Check(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
                     const haline_tensor *const *m2s, const int64_t *count, const haline_tensor *mean,
-                    const haline_tensor *m2) {
+                    const haline_tensor *m2, const haline_device &device) {
   if (tiles < 1) return Fail(HALINE_INVALID_ARGUMENT, "tiles: %d found, 1 and up wanted", tiles);
   if (!counts || !means || !m2s || !count) {
     return Fail(HALINE_INVALID_ARGUMENT, "%s: null found, %s wanted",
@@ -74,12 +75,12 @@ haline_status Check(int32_t tiles, const int64_t *counts, const haline_tensor *c
                          : "count",
                 counts && means && m2s ? "room for a number" : "one entry for each tile");
   }
-  haline_status status = CheckMoments("mean", mean, mean);
-  if (status == HALINE_OK) status = CheckMoments("m2", m2, mean);
+  haline_status status = CheckMoments("mean", mean, mean, device);
+  if (status == HALINE_OK) status = CheckMoments("m2", m2, mean, device);
   int64_t total = 0;
   for (int32_t i = 0; i < tiles && status == HALINE_OK; i++) {
-    status = CheckMoments("means", means[i], mean);
-    if (status == HALINE_OK) status = CheckMoments("m2s", m2s[i], mean);
+    status = CheckMoments("means", means[i], mean, device);
+    if (status == HALINE_OK) status = CheckMoments("m2s", m2s[i], mean, device);
     if (status != HALINE_OK) break;
     if (counts[i] < 0 || counts[i] > std::numeric_limits<int64_t>::max() - total) {
       return Fail(HALINE_INVALID_ARGUMENT, "counts: %lld found at %d, 0 and up and less than 2^63 in all wanted",
@@ -93,25 +94,45 @@ haline_status Check(int32_t tiles, const int64_t *counts, const haline_tensor *c
   return status;
 }
 
+void MergeHere(const std::vector<Tile> &tiles, int64_t planes, haline_tensor *mean, haline_tensor *m2) {
+  const auto data = [](const haline_tensor &t, int64_t p) { return Data(t) + p * Size(Element::kF64); };
+  std::vector<TileMoments> plane(tiles.size());
+  for (int64_t p = 0; p < planes; p++) {
+    for (size_t i = 0; i < tiles.size(); i++) {
+      plane[i] = {tiles[i].count, Read(Element::kF64, data(*tiles[i].mean, p)),
+                  Read(Element::kF64, data(*tiles[i].m2, p))};
+    }
+    const TileMoments merged = MergeAll(plane.data(), static_cast<int32_t>(tiles.size()));
+    Write(Element::kF64, data(*mean, p), merged.mean);
+    Write(Element::kF64, data(*m2, p), merged.m2);
+  }
+}
+
 }  // namespace
 
 haline_status MergeMoments(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
-                           const haline_tensor *const *m2s, int64_t *count, haline_tensor *mean, haline_tensor *m2) {
-  const haline_status status = Check(tiles, counts, means, m2s, count, mean, m2);
-  if (status != HALINE_OK) return status;
+                           const haline_tensor *const *m2s, int64_t *count, haline_tensor *mean, haline_tensor *m2,
+                           const haline_options *options) {
+  Problem problem;
+  haline_options room;
+  HALINE_TRY(GetOptions(options, &room, &options, &problem));
+  problem.backend = nullptr;
+  if (mean && mean->device.type != HALINE_CPU) HALINE_TRY(ChooseGpu("mean", *mean, &problem));
+  HALINE_TRY(Check(tiles, counts, means, m2s, count, mean, m2, problem.device));
   int64_t total = 0, planes = 1;
   for (int32_t i = 0; i < tiles; i++) total += counts[i];
   for (int d = 0; d < mean->ndim; d++) planes *= mean->shape[d];
-  const auto data = [](const haline_tensor &t) {
-    return reinterpret_cast<double *>(static_cast<char *>(t.data) + t.byte_offset);
-  };
   try {
-    std::vector<TileMoments> plane(tiles);
-    for (int64_t p = 0; p < planes; p++) {
-      for (int32_t i = 0; i < tiles; i++) plane[i] = {counts[i], data(*means[i])[p], data(*m2s[i])[p]};
-      const TileMoments merged = MergeAll(plane.data(), tiles);
-      data(*mean)[p] = merged.mean;
-      data(*m2)[p] = merged.m2;
+    std::vector<Tile> all(tiles);
+    for (int32_t i = 0; i < tiles; i++) all[i] = {counts[i], means[i], m2s[i]};
+    if (problem.device.type == HALINE_CPU) {
+      MergeHere(all, planes, mean, m2);
+    } else if (planes > 0) {
+      problem.batch = 1;
+      problem.channels = planes;
+      problem.mean = {Data(*mean), Element::kF64, 0, 1};
+      problem.m2 = {Data(*m2), Element::kF64, 0, 1};
+      HALINE_TRY(MergeTilesThere(problem, all.data(), tiles));
     }
   } catch (const std::bad_alloc &) {
     return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the moments of %d tiles", tiles);

@@ -4,6 +4,8 @@
 #define HALINE_RUNTIME_PROBLEM_H_
 
 #include <cstdint>
+#include <cstring>
+#include <memory>
 
 #include "array.h"
 #include "haline/haline.h"
@@ -22,6 +24,7 @@ struct alignas(64) Problem {
   const char *lengths = nullptr;
   int64_t lengths_stride = 0;
   int lengths_bits = 64;
+  std::shared_ptr<void> fetched_lengths;  // what they lie in where they came from a device
 
   // Forward: x to y. Backward: x and dy to dx and dresidual. Missing ones have no data.
   Array x, y, residual, dy, dx, dresidual;
@@ -32,9 +35,10 @@ struct alignas(64) Problem {
   PerPlane running_mean, running_variance;  // updated, by channel
   PerPlane dscale, dshift;                  // results, by channel or by plane
   bool given = false;                       // the forward pass takes mean and rstd or variance from the caller
+  int64_t given_count = 1;                  // `variance` is the M2 of so many elements
   bool frozen = false;                      // the backward pass takes them for constants
 
-  // Where all of them lie (but the lengths, which the host reads), and the queue for what is done there.
+  // Where all of them lie (but the lengths, which are the host's by now), and the queue for what is done there.
   haline_device device = {HALINE_CPU, 0};
   void *queue = nullptr;
 

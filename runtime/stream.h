@@ -43,13 +43,10 @@ class Ahead {
   const char *at_ = nullptr, *end_ = nullptr;
 };
 
-// How far ahead the kernels fetch what they read, in bytes; half of that each where they read two tensors. One Zen 5
-// thread, planes of 256 KiB, fractions of a copy: forward 2 KiB 0.67, 4 KiB 0.64, 8 and 16 KiB 0.8; backward 2 x 2 KiB
-// 0.51, 2 x 4 KiB 0.67, 2 x 8 KiB 0.58.
-constexpr int32_t kNear = 8192;
-
-// For the kernels that work on two parts at a time, instead of a distance: fetches what is read next, stores nothing.
-constexpr int32_t kOnlyFetch = INT32_MIN;
+// How far ahead the kernels fetch what they read, in bytes, where that is one tensor and where it is two. One Zen 5
+// thread, parts of 64 KiB, fractions of a copy: forward 4 KiB 0.85, 6 KiB 0.92, 8 KiB 0.97, 12 KiB 0.98, 16 KiB 0.93,
+// 24 KiB 0.8; backward 1 KiB 0.61, 2 KiB 0.66, 4 KiB 0.68, 6 KiB 0.66, 12 KiB 0.61.
+constexpr int32_t kNear = 12288, kNearOfTwo = 4096;
 
 // What is fetched while a tile is written: some of what the next part reads, and all that the next tile does.
 struct Fetches {

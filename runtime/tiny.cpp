@@ -16,8 +16,10 @@ bool Direct(const Array &array, const TinyPart &tiny) {
 }  // namespace
 
 TinyArray::TinyArray(const Array &array, const TinyPart &tiny, Window::Use use, Outcome *outcome)
-    : array_(array), tiny_(tiny), size_(tiny.part.size * Size(array.element)), direct_(Direct(array, tiny)) {
+    : array_(array), tiny_(tiny), size_(tiny.part.size * Size(array.element)) {
+  if (use == Window::kNone) return;
   const Part &part = tiny.part;
+  direct_ = Direct(array, tiny);
   if (direct_) {
     row_ = array.c_stride;
     sample_ = array.n_stride;

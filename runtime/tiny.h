@@ -36,7 +36,8 @@ struct TinyPart {
 // The elements of a part's planes: where they are, if the kernels can take them, or else in a copy.
 class TinyArray {
  public:
-  // An array without memory is one that nobody reads after the kernels have written it.
+  // An array without memory is one that nobody reads after the kernels have written it. kNone: it is not used at all.
+  // (std::optional of it zeroes all 8 KiB first: 50 ns, a tenth of a small call.)
   TinyArray(const Array &array, const TinyPart &tiny, Window::Use use, Outcome *outcome);
 
   View Elements(bool rest) const;

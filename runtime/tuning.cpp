@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "haline/haline.h"
+#include "plan.h"
 
 namespace haline {
 namespace {
@@ -93,7 +94,8 @@ Tuning TuningOf(const Problem &problem) {
   Tuning tuning;
   if (!any.load(std::memory_order_acquire)) return tuning;
   const int element = static_cast<int>(problem.element);
-  const Regime regime = RegimeOf(problem.size(), Size(problem.element), problem.size() * problem.planes());
+  const Regime regime = RegimeOf(problem.size(), Size(problem.element), problem.size() * problem.planes(),
+                                 problem.planes() > 0 && CommonLayout(problem) == Layout::kLast);
   const Class &at = in_force[element][problem.dy.data ? kBackwardPass : kForwardPass][regime];
   const auto set = [&](KnobIndex knob, int64_t *value) {
     const int64_t wanted = at.knobs[knob].load(std::memory_order_relaxed);

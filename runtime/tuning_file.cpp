@@ -151,10 +151,12 @@ int Settings::count() const {
   return count;
 }
 
-Regime RegimeOf(int64_t size, int64_t bytes, int64_t total) {
-  if (size < kTiny) return kTinyPlanes;
-  if (size * bytes > 1 << 20) return kHugePlanes;        // x and y of a plane are more than an L2 holds
-  return total * bytes > 4 << 20 ? kInMemory : kCached;  // x and y are more than a share of an L3
+Regime RegimeOf(int64_t size, int64_t bytes, int64_t total, bool last) {
+  const Regime regime = size < kTiny              ? kTinyPlanes
+                        : size * bytes > 1 << 20  ? kHugePlanes  // x and y of a plane are more than an L2 holds
+                        : total * bytes > 4 << 20 ? kInMemory    // x and y are more than a share of an L3
+                                                  : kCached;
+  return last ? static_cast<Regime>(kLastRegimes + regime) : regime;
 }
 
 const char *ParseTuning(std::string_view text, Settings *settings, char *why, size_t why_size) {

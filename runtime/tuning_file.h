@@ -16,9 +16,10 @@
 
 namespace haline {
 
-// Where planes of one kind spend their time: each kind has settings of its own.
-enum Regime { kTinyPlanes, kCached, kInMemory, kHugePlanes, kRegimes };
-constexpr const char *kRegimeNames[kRegimes] = {"tiny", "cached", "memory", "huge"};
+// Where planes of one kind spend their time: each kind has settings of its own, those of channels-last tensors others.
+enum Regime { kTinyPlanes, kCached, kInMemory, kHugePlanes, kLastRegimes, kRegimes = 2 * kLastRegimes };
+constexpr const char *kRegimeNames[kRegimes] = {"tiny",      "cached",      "memory",      "huge",
+                                                "tiny-last", "cached-last", "memory-last", "huge-last"};
 
 enum Pass { kForwardPass, kBackwardPass, kPasses };
 constexpr const char *kPassNames[kPasses] = {"forward", "backward"};
@@ -53,15 +54,15 @@ struct Settings {
   int count() const;  // of those that are set
 };
 
-// Of planes of `size` elements of `bytes` bytes, in a tensor of `total` elements.
-Regime RegimeOf(int64_t size, int64_t bytes, int64_t total);
+// Of planes of `size` elements of `bytes` bytes, in a tensor of `total` elements; `last`: channels-last.
+Regime RegimeOf(int64_t size, int64_t bytes, int64_t total, bool last);
 
 // Reads a file's text. Null, and `settings`, where all is well; else what is wrong with it, in `why`, and no settings.
 const char *ParseTuning(std::string_view text, Settings *settings, char *why, size_t why_size);
 
 // The file's text, terminated, into `out`; its length, or 0 where `size` bytes are not enough.
 size_t WriteTuning(const Settings &settings, char *out, size_t size);
-constexpr size_t kLongestTuning = 16384;
+constexpr size_t kLongestTuning = 32768;
 
 // Name, family, model: another one has other best settings. At most 127 characters, none of them below ' '.
 const char *Processor();

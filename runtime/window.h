@@ -35,7 +35,7 @@ using Memory = std::unique_ptr<T[], Free>;
 // allow, or else in a copy.
 class Window {
  public:
-  enum Use { kRead, kWrite };
+  enum Use { kRead, kWrite, kNone };
 
   Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Outcome *outcome);
 

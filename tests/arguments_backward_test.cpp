@@ -156,7 +156,7 @@ TEST(MergeArgumentsTest, AreChecked) {
   int64_t count = 77;
   const auto call = [&](int32_t tiles, std::vector<int64_t> counts, const Typed &second) {
     const haline_tensor *const tensors[] = {a.t(), second.t()};
-    return haline_merge_moments(tiles, counts.data(), tensors, tensors, &count, mean.t(), m2.t());
+    return haline_merge_moments(tiles, counts.data(), tensors, tensors, &count, mean.t(), m2.t(), nullptr);
   };
   ExpectFailure(call(0, {4, 4}, b), HALINE_INVALID_ARGUMENT, {"tiles: 0 found", "1 and up wanted"});
   ExpectFailure(call(-1, {4, 4}, b), HALINE_INVALID_ARGUMENT, {"tiles: -1 found"});
@@ -170,18 +170,18 @@ TEST(MergeArgumentsTest, AreChecked) {
   ExpectFailure(call(2, {4, 4}, apart), HALINE_UNSUPPORTED, {"means: strides found", "contiguous", "wanted"});
   const haline_tensor *const tensors[] = {a.t(), nullptr};
   const int64_t counts[] = {4, 4};
-  ExpectFailure(haline_merge_moments(2, counts, tensors, tensors, &count, mean.t(), m2.t()), HALINE_INVALID_ARGUMENT,
-                {"means: null found"});
-  ExpectFailure(haline_merge_moments(1, nullptr, tensors, tensors, &count, mean.t(), m2.t()), HALINE_INVALID_ARGUMENT,
-                {"counts: null found"});
-  ExpectFailure(haline_merge_moments(1, counts, nullptr, tensors, &count, mean.t(), m2.t()), HALINE_INVALID_ARGUMENT,
-                {"means: null found"});
-  ExpectFailure(haline_merge_moments(1, counts, tensors, nullptr, &count, mean.t(), m2.t()), HALINE_INVALID_ARGUMENT,
-                {"m2s: null found"});
-  ExpectFailure(haline_merge_moments(1, counts, tensors, tensors, nullptr, mean.t(), m2.t()), HALINE_INVALID_ARGUMENT,
-                {"count: null found"});
-  ExpectFailure(haline_merge_moments(1, counts, tensors, tensors, &count, nullptr, m2.t()), HALINE_INVALID_ARGUMENT,
-                {"mean: null found"});
+  ExpectFailure(haline_merge_moments(2, counts, tensors, tensors, &count, mean.t(), m2.t(), nullptr),
+                HALINE_INVALID_ARGUMENT, {"means: null found"});
+  ExpectFailure(haline_merge_moments(1, nullptr, tensors, tensors, &count, mean.t(), m2.t(), nullptr),
+                HALINE_INVALID_ARGUMENT, {"counts: null found"});
+  ExpectFailure(haline_merge_moments(1, counts, nullptr, tensors, &count, mean.t(), m2.t(), nullptr),
+                HALINE_INVALID_ARGUMENT, {"means: null found"});
+  ExpectFailure(haline_merge_moments(1, counts, tensors, nullptr, &count, mean.t(), m2.t(), nullptr),
+                HALINE_INVALID_ARGUMENT, {"m2s: null found"});
+  ExpectFailure(haline_merge_moments(1, counts, tensors, tensors, nullptr, mean.t(), m2.t(), nullptr),
+                HALINE_INVALID_ARGUMENT, {"count: null found"});
+  ExpectFailure(haline_merge_moments(1, counts, tensors, tensors, &count, nullptr, m2.t(), nullptr),
+                HALINE_INVALID_ARGUMENT, {"mean: null found"});
   EXPECT_EQ(mean.bytes() + m2.bytes(), before);
   EXPECT_EQ(count, 77);
   EXPECT_EQ(call(2, {4, 4}, b), HALINE_OK);

@@ -181,6 +181,14 @@ TEST_F(ArgumentsTest, ShapesOfStatistics) {
 
 TEST_F(ArgumentsTest, GivenStatistics) {
   const Typed given(Type::kF32, {3}, 1), bad(Type::kF32, {2}, 1);
+  options_.given_count = 5;
+  ExpectRefused(HALINE_INVALID_ARGUMENT, {"given_count: 5 found without given_variance", "wanted"});
+  options_.given_mean = options_.given_rstd = given.t();
+  options_.given_count = 5;
+  ExpectRefused(HALINE_INVALID_ARGUMENT, {"given_count: 5 found without given_variance", "wanted"});
+  options_.given_mean = options_.given_variance = given.t();
+  options_.given_count = -1;
+  ExpectRefused(HALINE_INVALID_ARGUMENT, {"given_count: -1 found with given_variance", "0 and up", "wanted"});
   options_.given_mean = given.t();
   ExpectRefused(HALINE_INVALID_ARGUMENT, {"given_mean: a tensor found with neither other", "given_rstd", "wanted"});
   options_.given_rstd = given.t();

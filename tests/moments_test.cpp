@@ -1,6 +1,7 @@
 // Split statistics: the moments of tiles, merged and applied, give what the whole gives.
 //
 // SPDX-License-Identifier: MIT
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -30,7 +31,7 @@ Tile Merge(const std::vector<Tile> &tiles) {
   }
   Tile merged(tiles[0].mean.shape());
   EXPECT_EQ(haline_merge_moments(static_cast<int32_t>(tiles.size()), counts.data(), means.data(), m2s.data(),
-                                 &merged.count, merged.mean.t(), merged.m2.t()),
+                                 &merged.count, merged.mean.t(), merged.m2.t(), nullptr),
             HALINE_OK)
       << haline_error_message();
   return merged;
@@ -161,6 +162,30 @@ TEST_P(MomentsTest, OfTilesMergedAndAppliedAreTheWhole) {
   }
 }
 
+// given_count: M2 as it is, instead of the variance that it is of.
+TEST_P(MomentsTest, ManyElementsAreTheirVariances) {
+  for (const Type type : kFloatTypes) {
+    for (const Shape &shape : std::vector<Shape>{{2, 3, 5}, {2, 17, 11, 11}, {2, 20, 600}}) {
+      const Typed x(type, shape, 1, 3, 2);
+      Tile tile = MomentsOf(x);
+      Typed variance = tile.m2, y[2] = {x, x};
+      for (int64_t p = 0; p < variance.count(); p++) {
+        variance.Set(p, variance.Get(p) / static_cast<double>(tile.count));
+      }
+      for (const bool m2 : {false, true}) {
+        haline_options options = HALINE_OPTIONS_INIT;
+        options.backend = backend().c_str();
+        options.given_mean = tile.mean.t();
+        options.given_variance = m2 ? tile.m2.t() : variance.t();
+        options.given_count = m2 ? tile.count : 0;
+        ASSERT_EQ(haline_instance_norm(x.t(), nullptr, nullptr, y[m2].t(), &options), HALINE_OK)
+            << haline_error_message();
+      }
+      EXPECT_TRUE(y[0].bytes() == y[1].bytes()) << Text(shape);
+    }
+  }
+}
+
 TEST(MergeTest, IsSymmetric) {
   for (uint64_t seed = 1; seed < 50; seed++) {
     const Tile a = Given(static_cast<int64_t>(seed % 7 + 1), seed),
@@ -200,8 +225,19 @@ TEST(MergeTest, MayGoIntoOneOfTheTiles) {
   Tile c = a;
   const int64_t counts[] = {9, 5};
   const haline_tensor *const means[] = {c.mean.t(), b.mean.t()}, *const m2s[] = {c.m2.t(), b.m2.t()};
-  ASSERT_EQ(haline_merge_moments(2, counts, means, m2s, &c.count, c.mean.t(), c.m2.t()), HALINE_OK);
+  ASSERT_EQ(haline_merge_moments(2, counts, means, m2s, &c.count, c.mean.t(), c.m2.t(), nullptr), HALINE_OK);
   EXPECT_EQ(c.bytes(), Merge({a, b}).bytes());
+}
+
+TEST(MergeTest, WritesTheOneNan) {
+  Tile a = Given(3, 1), b = Given(3, 2);
+  a.mean.Fill(std::numeric_limits<double>::infinity());
+  b.mean.SetBits(0, 0xfff8000000000123u);
+  const Tile merged = Merge({a, b});
+  for (int64_t p = 0; p < merged.m2.count(); p++) {
+    EXPECT_EQ(merged.mean.Bits(p), OneNan(Type::kF64));
+    EXPECT_EQ(merged.m2.Bits(p), p == 0 ? OneNan(Type::kF64) : ToBits(Type::kF64, HUGE_VAL));
+  }
 }
 
 // Of one element each: the mean and M2 of all of them, against the oracle.

@@ -201,6 +201,26 @@ TEST_F(TuningTest, PicksTheBackEndWhereNoOneElseDoes) {
   haline_set_backend(nullptr);
 }
 
+// Settings for channels-last tensors are theirs alone.
+TEST_F(TuningTest, TellsTheLayoutsApart) {
+  const std::string best = RunnableBackends().front(), other = RunnableBackends().back();
+  const auto target = [](bool last) {
+    OwnedTensor x({2, 16, 100}, 1.f), y({2, 16, 100}, 0.f);
+    if (last) {
+      for (OwnedTensor *t : {&x, &y}) t->set_strides({1600, 1, 16});
+    }
+    EXPECT_EQ(haline_instance_norm(&x.t, nullptr, nullptr, &y.t, nullptr), HALINE_OK) << haline_error_message();
+    return std::string(haline_last_target());
+  };
+  for (const bool last : {false, true}) {
+    Settings settings;
+    settings.classes[0][0][RegimeOf(100, 4, 3200, last)].backend = Index(other);
+    ASSERT_EQ(Use(Written(settings)), HALINE_OK) << haline_error_message();
+    EXPECT_TRUE(IsTargetOf(target(last), other)) << last;
+    EXPECT_TRUE(IsTargetOf(target(!last), best)) << last;
+  }
+}
+
 // y and dx of shapes of every kind, by whatever settings.
 TEST_F(TuningTest, NoSettingChangesABit) {
   const std::vector<Shape> shapes = {{5, 70, 5},    {3, 40, 100},   {2, 9, 3000}, {1, 1100, 1025},

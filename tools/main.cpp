@@ -250,6 +250,11 @@ int Run(int argc, char **argv) {
   add_list("--pass", &s.passes, "forward or backward; may repeat [both]")->check([](const std::string &text) {
     return text == "forward" || text == "backward" ? "" : Found(text, "forward or backward");
   });
+  add_list("--layout", &s.layouts, "channels-first or channels-last; may repeat\n[channels-first]")
+      ->check([](const std::string &text) {
+        return text == "channels-first" || text == "channels-last" ? ""
+                                                                   : Found(text, "channels-first or channels-last");
+      });
   add_threads(select, &s.threads, "1 to 1024 [all processors]");
   select->add_option("--seconds", s.seconds, "about, for all of it; 0 to 86400 [60]")
       ->type_name("X")

@@ -36,14 +36,15 @@ struct Class {
   std::vector<Shape> shapes;
   Choices choices;  // the back end, then the knobs
 
+  bool last() const { return regime >= kLastRegimes; }
   std::string name() const {
     return std::string(kElementNames[element]) + "." + kPassNames[pass] + "." + kRegimeNames[regime];
   }
 };
 
-Regime RegimeOfShape(const Shape &shape, Dtype dtype) {
+Regime RegimeOfShape(const Shape &shape, Dtype dtype, bool last) {
   const int64_t total = bench::Elements(shape);
-  return RegimeOf(total / (shape[0] * shape[1]), static_cast<int64_t>(SizeOf(dtype)), total);
+  return RegimeOf(total / (shape[0] * shape[1]), static_cast<int64_t>(SizeOf(dtype)), total, last);
 }
 
 // Around the default, a factor of two a step: where what is tuned comes into play for such planes.
@@ -64,10 +65,12 @@ Choices ChoicesFor(Regime regime, int threads) {
       choices[1 + knob].push_back(std::clamp(value, kKnobTable[knob].least, kKnobTable[knob].most));
     }
   };
-  if (regime != kHugePlanes) add(kTaskKnob, {-3, -2, -1, 1, 2, 3});
-  if (regime != kHugePlanes && threads > 1) add(kSerialKnob, {-2, -1, 1, 2});
-  if (regime == kInMemory || regime == kHugePlanes) add(kSplitKnob, {-3, -2, -1});
-  if (regime == kCached || regime == kInMemory) add(kStreamKnob, {-2, -1, 1, 2, 3});
+  const bool last = regime >= kLastRegimes;
+  const int size = last ? regime - kLastRegimes : regime;
+  if (size != kHugePlanes || (last && threads > 1)) add(kTaskKnob, {-3, -2, -1, 1, 2, 3});
+  if (size != kHugePlanes && threads > 1) add(kSerialKnob, {-2, -1, 1, 2});
+  if ((size == kInMemory || size == kHugePlanes) && !last) add(kSplitKnob, {-3, -2, -1});
+  if (size == kCached || size == kInMemory) add(kStreamKnob, {-2, -1, 1, 2, 3});
   return choices;
 }
 
@@ -124,7 +127,7 @@ class ClassTimer {
     const Form form = of.pass == kForwardPass ? Form::kForward : Form::kBackward;
     for (const Shape &shape : of.shapes) {
       works_.push_back(
-          std::make_unique<Work>(form, *ComputedDtype(kDtypes[of.element]), false, shape, Content::kPlain));
+          std::make_unique<Work>(form, *ComputedDtype(kDtypes[of.element]), of.last(), shape, Content::kPlain));
     }
     Check(haline_set_tuning(nullptr));
     for (const auto &work : works_) hashes_.push_back(HashOf(work.get()));
@@ -177,9 +180,11 @@ std::vector<Class> Classes(const SelectOptions &options, int threads) {
     for (int p = 0; p < kPasses; p++) {
       if (!chosen(options.passes, kPassNames[p], true)) continue;
       for (int r = 0; r < kRegimes; r++) {
+        const bool last = r >= kLastRegimes;
+        if (!chosen(options.layouts, last ? "channels-last" : "channels-first", !last)) continue;
         Class found{e, static_cast<Pass>(p), static_cast<Regime>(r), {}, {}};
         for (const Shape &shape : shapes) {
-          if (RegimeOfShape(shape, *ComputedDtype(kDtypes[e])) == r) found.shapes.push_back(shape);
+          if (RegimeOfShape(shape, *ComputedDtype(kDtypes[e]), last) == r) found.shapes.push_back(shape);
         }
         found.choices = ChoicesFor(found.regime, threads);
         if (!found.shapes.empty()) classes.push_back(found);

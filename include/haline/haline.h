@@ -88,7 +88,8 @@ typedef struct haline_options {
   const haline_tensor *residual; /* the shape and type of x; may be y */
 
   /* Valid lengths, int32 or int64 [N], 0 to x's last extent: of each sample's rows (the last dimension) only the first
-   * lengths[n] elements count. Beyond them y (and dx, dresidual) is 0. */
+   * lengths[n] elements count. Beyond them y (and dx, dresidual) is 0. The host's, also of tensors on a device; or
+   * they lie there too, and then the call copies them to the host first, and waits for the queue to get there. */
   const haline_tensor *lengths;
 
   /* Training: the statistics of each plane, float32 or float64 [N, C], rounded once. 0 for a plane without elements. */
@@ -114,14 +115,18 @@ typedef struct haline_options {
   int32_t frozen;
 
   /* Tensors on a device: a CUstream of the device (null: its default stream), or the cl_command_queue. Work is put
-   * there, in order, and nothing waits for it. */
+   * there, in order, and nothing waits for it (but for lengths that lie there: see above). */
   void *queue;
+
+  /* given_variance is the M2 of so many elements, as haline_merge_moments gives it, and its variance M2 / given_count;
+   * 0: it is a variance. */
+  int64_t given_count;
 } haline_options;
 
 #define HALINE_OPTIONS_INIT                                                                                         \
   {                                                                                                                 \
     sizeof(haline_options), 1e-5, NULL, HALINE_NO_ACTIVATION, 0.01, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-        NULL, 0.1, NULL, 0, NULL                                                                                    \
+        NULL, 0.1, NULL, 0, NULL, 0                                                                                 \
   }
 
 /* y = the instance norm of x.
@@ -134,7 +139,7 @@ typedef struct haline_options {
  * shift    as scale, or null: zeros.
  * options  null: the defaults.
  *
- * All tensors lie on one device, the CPU or a GPU (but for the lengths, which the host reads). Those of a GPU are
+ * All tensors lie on one device, the CPU or a GPU (but for the lengths, which may be the host's). Those of a GPU are
  * worked on where they are, with the caller's queue; of OpenCL's, only whole memory objects, or parts of one that its
  * device could make a sub-buffer of.
  *
@@ -175,10 +180,11 @@ HALINE_API haline_status haline_moments(const haline_tensor *x, int64_t *count, 
 /* The moments of `tiles` tiles together, those of tile i being counts[i], means[i] and m2s[i] (float64, all of one
  * shape). Merged pairwise, as a binary tree over the tiles' indices: the same bytes whatever came first, and
  * merge(a, b) = merge(b, a). A tile of count 0 adds nothing; a total of 0 is refused. mean and m2 may be those of a
- * tile. Then haline_instance_norm with given_mean = mean and given_variance = m2 / count normalises every tile. */
+ * tile. Then haline_instance_norm with given_mean = mean, given_variance = m2 and given_count = count normalises every
+ * tile. All of them lie on one device; of the options only the queue is used, null: the defaults. */
 HALINE_API haline_status haline_merge_moments(int32_t tiles, const int64_t *counts, const haline_tensor *const *means,
                                               const haline_tensor *const *m2s, int64_t *count, haline_tensor *mean,
-                                              haline_tensor *m2);
+                                              haline_tensor *m2, const haline_options *options);
 
 /* What went wrong in the calling thread's last failed call: the argument, what was found and what was wanted.
  * Never null; valid until the next failing call in the same thread. */

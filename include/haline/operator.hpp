@@ -29,6 +29,7 @@ struct Options {
   std::optional<TensorView> dresidual = {};
   bool frozen = false;
   void *queue = nullptr;  // of device tensors
+  int64_t given_count = 0;
 };
 
 namespace internal {
@@ -73,6 +74,7 @@ inline haline_options COptions(const Options &from, Tensors *tensors) {
   to.dresidual = tensors->Get(from.dresidual);
   to.frozen = from.frozen;
   to.queue = from.queue;
+  to.given_count = from.given_count;
   return to;
 }
 
@@ -154,7 +156,7 @@ inline Moments merge(const std::vector<Moments> &tiles) {
   internal::Tensors out;
   const TensorView mean = result.mean, m2 = result.m2;
   Check(haline_merge_moments(static_cast<int32_t>(tiles.size()), counts.data(), means.data(), m2s.data(), &result.count,
-                             out.Get(mean), out.Get(m2)));
+                             out.Get(mean), out.Get(m2), nullptr));
   return result;
 }
 

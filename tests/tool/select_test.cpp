@@ -103,11 +103,27 @@ TEST_F(SelectTest, WritesWhatTheLibraryReads) {
   EXPECT_EQ(bench.code, 0) << bench.err;
 }
 
+TEST_F(SelectTest, SearchesTheLayoutsThatItIsAskedFor) {
+  const auto select = [this](std::vector<std::string> layouts) {
+    std::vector<std::string> words = {"select", "here.tuning", "--shape", "2x3x10", "--pass", "forward", "--seconds=0"};
+    words.insert(words.end(), layouts.begin(), layouts.end());
+    const Outcome outcome = Tool(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.out;
+  };
+  const std::string last = select({"--layout", "channels-last"});
+  EXPECT_EQ(last.rfind("f32.forward.tiny-last: ", 0), 0u) << last;
+  const std::string both = select({"--layout", "channels-last", "--layout", "channels-first"});
+  EXPECT_EQ(both.rfind("f32.forward.tiny: ", 0), 0u) << both;
+  EXPECT_NE(both.find("\nf32.forward.tiny-last: "), std::string::npos) << both;
+}
+
 TEST_F(SelectTest, RefusesWhatItCantDo) {
   ExpectRefused({"select"}, 2, "OUT");
   ExpectRefused({"select", "x", "--shape", "3"}, 2, "--shape: 3 found");
   ExpectRefused({"select", "x", "--dtype", "int8"}, 2, "float64 wanted");
   ExpectRefused({"select", "x", "--pass", "sideways"}, 2, "forward or backward wanted");
+  ExpectRefused({"select", "x", "--layout", "nhwc"}, 2, "channels-first or channels-last wanted");
   ExpectRefused({"select", "x", "--seconds", "-1"}, 2, "a number of 0 to 86400 wanted");
   ExpectRefused({"select", "no/such/folder"}, 1, "no/such/folder");
 }

@@ -54,8 +54,9 @@ def compare(
         failures += failed
     rows = []
     for shape, row in measured["hand"].rows.items():
+        # By their ratios to the base, timed in turns with each: the speed itself is the machine's, of that minute.
         speeds = {
-            name: round(outcome.rows[shape]["gb_per_s"], 2)
+            name: round(row["base_gb_per_s"] / outcome.rows[shape]["ratio"], 2)
             for name, outcome in measured.items()
             if shape in outcome.rows
         }

@@ -1,0 +1,50 @@
+// The pivot of a plane, about which its statistics are summed: written here once, for the kernels that make it.
+//
+//   pivot = x0 + mean(x - x0) over r runs of 16 elements spread over the plane, r = min(S / 16, 32)
+//
+// Exactly the constant of a constant plane; unharmed by an offset. For planes of at least 64 elements.
+//
+// SPDX-License-Identifier: MIT
+#ifndef HALINE_GENERATORS_PIVOT_H_
+#define HALINE_GENERATORS_PIVOT_H_
+
+#include <functional>
+#include <memory>
+
+#include "statistics.h"
+
+namespace haline {
+
+constexpr int kMostRuns = 32;  // runtime/plan.h has the same number
+
+struct PlanePivot {
+  Halide::Func first{"first"}, runs{"runs"};
+  Halide::RDom run;
+  std::unique_ptr<LaneTree> tree;
+  Halide::Expr value;  // in the type of the samples
+
+  // `x(u, run)` is element u of 16 of run `run` of `count`, of plane (c, n).
+  PlanePivot(const std::function<Halide::Expr(Halide::Expr, Halide::Expr)> &x, const Halide::Expr &count, Halide::Var u,
+             Halide::Var c, Halide::Var n)
+      : run(0, count, "run") {
+    first(c, n) = x(0, 0);
+    const Halide::Type type = first.value().type();
+    runs(u, c, n) = Halide::cast(type, 0);
+    runs(u, c, n) += x(u, run) - first(c, n);
+    tree = std::make_unique<LaneTree>(runs, "tree");
+    value = first(c, n) + tree->Total({c, n})[0] / Halide::cast(type, count * kLanes);
+  }
+
+  // Vectors along the lanes, `unroll` runs a step; all of it inside the loop `at`.
+  void Schedule(const Halide::LoopLevel &at, int vector, int unroll = 1) {
+    const Halide::Var u = runs.args()[0];
+    runs.compute_at(at).bound(u, 0, kLanes).vectorize(u, vector).unroll(u);
+    runs.update().vectorize(u, vector).unroll(u);
+    if (unroll > 1) runs.update().unroll(runs.rvars()[0], unroll);
+    tree->Schedule(at);
+  }
+};
+
+}  // namespace haline
+
+#endif  // HALINE_GENERATORS_PIVOT_H_
