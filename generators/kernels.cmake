@@ -32,6 +32,7 @@ set(HALINE_KERNELS
     "apply_last|apply|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "apply_lines|apply|X|layout=last|lines=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "wide_across|wide|S|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_few|wide|S|lanes=1|few=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_across_last|wide|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_along|wide|S|lanes=16|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "gradient_sums_small|gradient_sums|S|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
@@ -47,6 +48,7 @@ set(HALINE_KERNELS
     "gradient_apply_last|gradient_apply|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "gradient_apply_lines|gradient_apply|X|layout=last|lines=true|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "wide_gradient_across|wide_gradient|S|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_gradient_few|wide_gradient|S|lanes=1|few=true|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_across_last|wide_gradient|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_along|wide_gradient|S|lanes=16|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
 )
@@ -83,7 +85,7 @@ set(HALINE_GPU_KERNELS
 
 # Those that may allocate memory. They check their arguments in every build, as one of the checks is whether they got it
 # (tests/unchecked_kernels.cmake holds the others to allocating none).
-set(HALINE_CHECKED_KERNELS wide_along wide_gradient_across wide_gradient_across_last wide_gradient_along)
+set(HALINE_CHECKED_KERNELS wide_along wide_gradient_across_last wide_gradient_along)
 
 # Generator | the parameters of its schedule, with the values that may be worth a try, the default first: the default is
 # the hand schedule. scripts/tune.sh searches them, and generators/schedules/*.json has what it found.

@@ -39,18 +39,24 @@ class Turn {
     return reinterpret(turned.type(), rows(s_, c_, n_));
   }
 
-  void ScheduleIn(const Halide::LoopLevel &at, int vector, const std::function<Halide::Expr(int size)> &dense) {
+  // A tile of up to `planes` planes, `vector` of them turned at a time, for each iteration of the loop `at`. Planes of
+  // up to `few` elements are turned whole where they are dense, others in blocks of four elements.
+  void ScheduleIn(const Halide::LoopLevel &at, int vector, int planes, int few,
+                  const std::function<Halide::Expr(int size)> &dense) {
     using namespace Halide;
-    tile.compute_at(at).store_in(MemoryType::Stack).bound_extent(c_, vector);
-    tile.bound_storage(c_, vector).bound_storage(s_, kTiny).bound_storage(n_, 1);  // else it is from the heap
-    const auto blocks = [&](Stage stage, int side) {
-      stage.split(s_, so_, s_, side, TailStrategy::ShiftInwards).reorder(c_, s_, so_, n_).vectorize(c_).unroll(s_);
-    };
-    for (int size = 1; size <= kSide; size++) blocks(tile.specialize(dense(size)), size);
-    blocks(tile, kSide);
+    tile.compute_at(at).store_in(MemoryType::Stack);
+    tile.bound_storage(c_, planes).bound_storage(s_, few > 0 ? few : kTiny).bound_storage(n_, 1);  // else from the heap
+    tile.split(c_, cg_, c_, vector, TailStrategy::RoundUp);
     turned.compute_at(tile, so_).bound_extent(c_, vector).vectorize(c_).vectorize(s_);
     rows.compute_at(tile, so_).bound_extent(c_, vector).vectorize(s_);
-    for (int size = 1; size <= kSide; size++) rows.specialize(dense(size)).vectorize(c_);
+    const auto blocks = [&](Stage stage, int side) {
+      stage.split(s_, so_, s_, side, TailStrategy::ShiftInwards).reorder(c_, s_, so_, cg_, n_).vectorize(c_).unroll(s_);
+    };
+    for (int size = 1; size <= few; size++) {
+      blocks(tile.specialize(dense(size)), size);
+      rows.specialize(dense(size)).vectorize(c_);
+    }
+    blocks(tile, kSide);
     rows.unroll(c_);
   }
   // In blocks of `so` of a result (s, c, n).
@@ -62,7 +68,7 @@ class Turn {
   Halide::Func rows, turned, tile;
 
  private:
-  const Halide::Var s_, c_, n_, so_{"so"};
+  const Halide::Var s_, c_, n_, so_{"so"}, cg_{"cg"};
 };
 
 }  // namespace haline

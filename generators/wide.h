@@ -106,63 +106,107 @@ class PlaneScale {
   Halide::Expr factor;  // a function of c and n
 };
 
+// to(c, which, n) = numbers[which], unless nobody wants them: their stride is 0 then.
+template <typename F>
+void DefineKept(F &to, const Halide::Var &c, const Halide::Var &n, const Exprs &numbers) {
+  to(c, Halide::Var("which"), n) = Halide::undef<double>();
+  Halide::RDom r(0, static_cast<int>(numbers.size()), "r");
+  r.where(to.dim(1).stride() != 0);
+  to(c, r, n) = OneNan(Halide::mux(r, numbers));
+}
+
+// The most elements of planes that the kernel of few elements takes. runtime/tiny.h has the same numbers. (Versions for
+// 5 to 8 elements are 30 to 60 KB a kernel: not for float64 nor the oldest processors.)
+inline int MostFew(Element element, const Halide::Target &target) {
+  const bool old = target.arch == Halide::Target::X86 && !target.has_feature(Halide::Target::AVX2);
+  return element == Element::kF64 || old ? 4 : 8;
+}
+
 // The schedule of a wide kernel: `result` (s, c, n) and `numbers` (c, which, n) in one loop over the planes.
 struct WideSchedule {
   Halide::Func result, numbers;
   std::vector<std::pair<Turn *, Halide::OutputImageParam>> inputs;  // used with vectors across planes
-  Turn *turn;                           // the result (c, s, n) and (s, c, n), used with vectors across planes
-  std::vector<Halide::Func> per_plane;  // functions of (c, n)
+  Turn *turn;                           // the result (c, s, n) and (s, c, n), of planes of few elements
+  std::vector<Halide::Func> per_plane;  // functions of (c, n); the last is all that the result is made from
   std::vector<PlaneSum *> sums;
   Halide::Expr plain;  // no activation, no residual
   Halide::OutputImageParam to;
   Halide::Var s, c, n, which;
+  std::vector<Halide::Expr> versions = {};  // conditions under which a plane's numbers take less work
 
-  // Vectors of `vector` planes: turned on their way into memory on the stack and out of it. Zen 5, one thread, AVX-512,
-  // GB/s of one read and one write at S = 4, 16, 60: elements gathered and scattered one by one 7, 9, 10; turned 15,
-  // 17, 20; each made a double once, not in three places, 16, 19, 24. With AVX2 8 planes at a time are 10 to 20 %
-  // slower than 16, as each sum waits for the one before. Planes of up to four elements that lie beside each other are
-  // versions of their own, without loops; smaller sizes come first, as later versions share their arrays, if those are
-  // large enough, and an array that is not always used alike stays out of registers.
-  void AcrossPlanes(int vector) {
+  // Planes `vector` at a time, `batch` vectors of them a step: first the numbers of all, then the results. (What a
+  // plane's numbers wait for, sums in order, a square root and a division, takes four times as long as it takes work.)
+  //
+  // `few` > 0: planes of up to that many elements that lie beside each other. Each size is a version of its own,
+  // without loops, in which elements are turned on their way into vectors across planes and on their way out of them;
+  // with activation or residual only those of less than four elements, which the other kernel can't read. `few` = 0: at
+  // least four elements, planes anywhere. The sums are made with vectors across planes, the results with vectors along
+  // them, as each number can be broadcast from memory for nothing.
+  //
+  // Zen 5, one thread, AVX-512, nanoseconds a plane, before (one vector of planes a step, all turned twice) and now:
+  //   S         1     2     3     4     5     8     9     16    27    63
+  //   forward   0.63  1.07  1.63  1.83  3.93  3.97  5.04  6.42  10.2  21.0
+  //             0.62  0.79  1.28  1.14  1.83  2.44  4.95  5.39  9.70  19.0
+  //   gradient  3.20  3.77  4.46  4.85  12.3  8.88  13.5  11.6  16.5  33.2
+  //             0.82  1.14  1.53  1.63  2.32  3.36  7.33  7.25  13.6  27.4
+  void AcrossPlanes(int vector, int batch, int few) {
     using Halide::TailStrategy;
-    constexpr int kSide = Turn::kSide;
-    Halide::Var co("co"), ci("ci"), so("so"), si("si");
+    Halide::Var co("co"), ci("ci"), cb("cb"), cg("cg"), so("so"), si("si");
     const auto dense = [&](const Halide::OutputImageParam &image, int size) {
       return to.dim(0).extent() == size && image.dim(1).stride() == size;
     };
-    result.split(c, co, ci, vector, TailStrategy::RoundUp);
-    for (int size = 1; size <= kSide; size++) {
-      Halide::Expr all = dense(to, size);
-      for (auto &[input, image] : inputs) all = all && dense(image, size);
-      result.specialize(all)
-          .split(s, so, si, size, TailStrategy::RoundUp)
-          .reorder(si, ci, so, co, n)
-          .vectorize(si)
-          .vectorize(ci);
+    result.split(c, co, ci, vector, TailStrategy::RoundUp).split(co, cb, cg, batch, TailStrategy::GuardWithIf);
+    Halide::Stage kept = numbers.update();
+    const Halide::RVar r = numbers.rvars(0)[0];
+    kept.split(c, co, ci, vector, TailStrategy::RoundUp)
+        .split(co, cb, cg, batch, TailStrategy::GuardWithIf)
+        .reorder(ci, r, cg, cb, n)
+        .vectorize(ci)
+        .unroll(r);
+    kept.compute_with(result, cb);
+    if (few > 0) {
+      result.never_partition(cb, cg);
+      kept.never_partition(cb, cg);
+      for (int size = 1; size <= few; size++) {
+        Halide::Expr all = dense(to, size);
+        for (auto &[input, image] : inputs) all = all && dense(image, size);
+        if (size >= Turn::kSide) all = all && plain;
+        result.specialize(all)
+            .split(s, so, si, size, TailStrategy::RoundUp)
+            .reorder(si, ci, so, cg, cb, n)
+            .vectorize(si)
+            .vectorize(ci);
+      }
+      result.split(s, so, si, 1).reorder(si, ci, so, cg, cb, n);
+      result.specialize_fail("few elements of planes that lie beside each other wanted");
+      turn->ScheduleOut(Halide::LoopLevel(result, so), vector);
+      turn->turned.specialize(plain);
+    } else {
+      result.split(s, so, si, vector / 2, TailStrategy::Predicate).reorder(si, so, ci, cg, cb, n).vectorize(si);
+      result.specialize(plain);
     }
-    result.specialize(to.dim(0).extent() >= kSide)
-        .split(s, so, si, kSide, TailStrategy::ShiftInwards)
-        .reorder(si, ci, so, co, n)
-        .vectorize(si)
-        .unroll(ci);
-    result.split(s, so, si, 1).reorder(si, ci, so, co, n);
-    result.specialize_fail("planes of fewer elements must lie beside each other");
-    numbers.split(c, co, ci, vector, TailStrategy::RoundUp).reorder(ci, which, co, n).vectorize(ci).unroll(which);
-    numbers.compute_with(result, co);
 
-    turn->ScheduleOut(Halide::LoopLevel(result, so), vector);
-    turn->turned.specialize(plain);
+    Halide::Func last = per_plane.back();
+    last.compute_at(result, cb)
+        .store_in(Halide::MemoryType::Stack)
+        .bound_storage(c, vector * batch)
+        .bound_storage(n, 1);
+    last.split(c, cg, ci, vector, TailStrategy::RoundUp).reorder(ci, cg, n).vectorize(ci);
+    for (const Halide::Expr &version : versions) last.specialize(version);
+    const Halide::LoopLevel group(last, cg);
     for (auto &[input, image] : inputs) {
-      input->ScheduleIn(Halide::LoopLevel(result, co), vector, [&](int size) { return dense(image, size); });
+      const Halide::LoopLevel at = few > 0 ? Halide::LoopLevel(result, cb) : group;
+      input->ScheduleIn(at, vector, few > 0 ? vector * batch : vector, few,
+                        [&, &image = image](int size) { return dense(image, size); });
     }
-    std::vector<Halide::Func> funcs = per_plane;
+    std::vector<Halide::Func> funcs(per_plane.begin(), per_plane.end() - 1);
     for (PlaneSum *sum : sums) funcs.push_back(sum->sum);
     for (Halide::Func f : funcs) {
-      f.compute_at(result, co).bound_extent(c, vector).vectorize(c);
+      f.compute_at(group).bound_extent(c, vector).vectorize(c);
       if (!f.has_update_definition()) continue;
       const Halide::RVar r = f.rvars(0)[0];
       f.update().reorder(c, r).vectorize(c);
-      for (int size = 1; size <= kSide; size++) f.update().specialize(plain && to.dim(0).extent() == size).unroll(r);
+      for (int size = 1; size <= few; size++) f.update().specialize(plain && to.dim(0).extent() == size).unroll(r);
       f.update().specialize(plain);
     }
   }

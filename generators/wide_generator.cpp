@@ -16,6 +16,8 @@ class Wide : public KernelGenerator<Wide> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
+  GeneratorParam<bool> few{"few", false};  // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes
+  GeneratorParam<int> batch{"batch", 4};   // schedule, lanes = 1: vectors of planes of a step
 
   Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> residual{"residual"};  // as x; x itself where there is none
@@ -34,15 +36,20 @@ class Wide : public KernelGenerator<Wide> {
     const Expr size = x.dim(0).extent();
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
+    // (Bounds inference does not see that a batch of planes ends with the last.)
+    const bool across = Across();
+    const Expr p = across ? unsafe_promise_clamped(c, y.dim(1).min(), y.dim(1).max()) : Expr(c);
+    const Expr plane = across ? p : Plane(c);
+    const bool turned = few || !across;  // the result is made from the elements that the sums were
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     // A number of elements that is a power of two, as many of theirs are, divides as its reciprocal multiplies.
     const auto mean_of = [&](const Expr &sum) {
-      return layout == Layout::kLast ? select(PowerOfTwo(), sum * (1 / count), sum / count) : sum / count;
+      return DividesByPowers() ? select(PowerOfTwo(), sum * (1 / count), sum / count) : sum / count;
     };
-    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(Plane(c), n)); };
+    const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(plane, n)); };
 
-    const auto in = [this](Input<Buffer<void, 3>> &f) {
-      return [this, &f](const Expr &i) { return f(i, Plane(c), n); };
+    const auto in = [=, this](Input<Buffer<void, 3>> &f) {
+      return [=, this, &f](const Expr &i) { return f(i, plane, n); };
     };
     x_turn.In(in(x), load);
     residual_turn.In(in(residual), load);
@@ -72,15 +79,31 @@ class Wide : public KernelGenerator<Wide> {
     const Expr var = select(difference < 0, 0, difference);  // not max, which may lose a NaN
     const Expr scaled_eps = rescaled ? eps * factor * factor : Expr(eps);
     const Expr rstd = select(var + scaled_eps == 0, 0, 1 / sqrt(var + scaled_eps));
-    normal(c, n) = Tuple(mean(c, n), rest, of_plane(scale) * rstd, of_plane(shift), (mean(c, n) + rest) / factor,
-                         var / factor / factor, rstd * factor);
+    Exprs values = {mean(c, n),
+                    rest,
+                    of_plane(scale) * rstd,
+                    of_plane(shift),
+                    (mean(c, n) + rest) / factor,
+                    var / factor / factor,
+                    rstd * factor};
+    if (rescaled && across) values.push_back(factor);
+    normal(c, n) = Tuple(values);
 
-    const Expr norm = (value(s) - normal(c, n)[0] - normal(c, n)[1]) * normal(c, n)[2] + normal(c, n)[3];
-    const Expr z = select(has_residual, norm + residual_turn.tile(c, s, n), norm);
-    result_turn.turned(c, s, n) = Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
-    Define(y, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
-    DefineNumbers(stats, which, 3, OneNan(mux(which, {normal(c, n)[4], normal(c, n)[5], normal(c, n)[6]})), c, n,
-                  wanted);
+    const Expr q = turned ? p : min(c, y.dim(1).max());
+    const Expr own = turned ? x_turn.tile(p, s, n) : load(x(s, c, n)),
+               more = turned ? residual_turn.tile(p, s, n) : load(residual(s, c, n));
+    const Expr scaled = rescaled ? own * (across ? normal(q, n)[7] : factor) : own;
+    const Expr norm = (scaled - normal(q, n)[0] - normal(q, n)[1]) * normal(q, n)[2] + normal(q, n)[3];
+    const Expr z = select(has_residual, norm + more, norm);
+    const Expr result = Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
+    result_turn.turned(c, s, n) = result;
+    Define(y, {s, c, n}, turned ? result_turn.Out() : result, {{s, 0, size}}, c, n, wanted);
+    const Exprs numbers = {normal(p, n)[4], normal(p, n)[5], normal(p, n)[6]};
+    if (across) {
+      DefineKept(stats, c, n, numbers);
+    } else {
+      DefineNumbers(stats, which, 3, OneNan(mux(which, numbers)), c, n, wanted);
+    }
   }
 
   void schedule() {
@@ -91,7 +114,7 @@ class Wide : public KernelGenerator<Wide> {
     y.dim(0).set_min(0);
     WideSchedule schedule{y,
                           stats,
-                          {{&x_turn, x}, {&residual_turn, residual}},
+                          {{&x_turn, x}},
                           &result_turn,
                           {mean, normal},
                           {offsets.get(), squares.get()},
@@ -101,7 +124,10 @@ class Wide : public KernelGenerator<Wide> {
                           c,
                           n,
                           which};
-    if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
+    if (Across() && !few) schedule.versions = {PowerOfTwo()};
+    if (few) schedule.inputs.push_back({&residual_turn, residual});
+    if (plane_scale && gpu()) schedule.per_plane.push_back(plane_scale->peak);
+    if (plane_scale && !gpu()) schedule.per_plane.insert(schedule.per_plane.begin(), plane_scale->peak);
     if (gpu()) {
       schedule.OnGpu(lanes > 1);
       return FinishGpuSchedule(x, residual, y, scale, shift);
@@ -121,16 +147,19 @@ class Wide : public KernelGenerator<Wide> {
       made.specialize(!has_residual && slope == 1);
       y.specialize(PowerOfTwo());
     } else if (lanes == 1) {
-      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
+                            few ? MostFew(element, get_target()) : 0);
       // Else a sum of no use is made with memory that nothing has written, and denormal numbers in it take their time:
       // 2.6 us for [2, 6, 2, 4] with ReLU, not 0.35.
-      result_turn.turned.specialize(!has_residual);
+      if (few) result_turn.turned.specialize(!has_residual);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }
   }
 
  private:
+  bool Across() const { return !gpu() && lanes == 1 && layout == Layout::kPlanes; }
+  bool DividesByPowers() const { return !gpu() && lanes == 1 && !few; }
   Expr PowerOfTwo() { return (y.dim(0).extent() & (y.dim(0).extent() - 1)) == 0; }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};

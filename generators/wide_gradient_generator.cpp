@@ -14,6 +14,8 @@ class WideGradient : public KernelGenerator<WideGradient> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
+  GeneratorParam<bool> few{"few", false};  // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes
+  GeneratorParam<int> batch{"batch", 4};   // schedule, lanes = 1: vectors of planes of a step
 
   Input<Buffer<void, 3>> x{"x"};                // (s, c, n), as `layout` says; lanes = 16: at least 16 elements
   Input<Buffer<void, 3>> dy{"dy"};              // as x
@@ -36,11 +38,16 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const Expr size = x.dim(0).extent();
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
-    const auto of_plane = [&](auto &f) { return cast<double>(f(Plane(c), n)); };
+    // (Bounds inference does not see that a batch of planes ends with the last.)
+    const bool across = !gpu() && lanes == 1 && layout == Layout::kPlanes;
+    const Expr p = across ? unsafe_promise_clamped(c, dx.dim(1).min(), dx.dim(1).max()) : Expr(c);
+    const Expr plane = across ? p : Plane(c);
+    const bool turned = few || !across;  // as in wide_generator.cpp
+    const auto of_plane = [&](auto &f) { return cast<double>(f(plane, n)); };
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     const Expr given = of_plane(mean);
-    const auto in = [this](Input<Buffer<void, 3>> &f) {
-      return [this, &f](const Expr &i) { return f(i, Plane(c), n); };
+    const auto in = [=, this](Input<Buffer<void, 3>> &f) {
+      return [=, this, &f](const Expr &i) { return f(i, plane, n); };
     };
     x_turn.In(in(x), [&](const Expr &v) { return rescaled ? load(v) : load(v) - given; });
     dy_turn.In(in(dy), load);
@@ -62,17 +69,18 @@ class WideGradient : public KernelGenerator<WideGradient> {
     normal(c, n) = Tuple(select(frozen, 0, offsets->Total(c, n)[0] / count), of_plane(rstd) / factor, of_plane(scale),
                          of_plane(shift));
 
-    const auto xhat = [&](const Expr &i) { return (d(i) - normal(c, n)[0]) * normal(c, n)[1]; };
-    const auto g = [&](const Expr &i) {
-      const Expr norm = xhat(i) * normal(c, n)[2] + normal(c, n)[3];
-      const Expr z = select(has_residual, norm + residual_turn.tile(c, i, n), norm);
-      const Expr gradient = dy_turn.tile(c, i, n);
-      return select(slope == 1, gradient, ActivateGradient(z, slope, gradient));
+    // g and xhat of an element, given what its d, dy and residual are and the numbers of its plane.
+    const auto gradient = [&](const Exprs &element, const Exprs &plane) {
+      const Expr xhat = (element[0] - plane[0]) * plane[1];
+      const Expr norm = xhat * plane[2] + plane[3];
+      const Expr z = select(has_residual, norm + element[2], norm);
+      return Exprs{select(slope == 1, element[1], ActivateGradient(z, slope, element[1])), xhat};
     };
     totals = std::make_unique<PlaneSum>(
         "totals",
         [&](const Expr &i) {
-          return Exprs{g(i), g(i) * xhat(i)};
+          const Exprs at = gradient({d(i), dy_turn.tile(c, i, n), residual_turn.tile(c, i, n)}, Values(normal, {c, n}));
+          return Exprs{at[0], at[0] * at[1]};
         },
         size, lanes, compensated, c, n, wanted);
     const Exprs total = totals->Total(c, n);
@@ -82,12 +90,36 @@ class WideGradient : public KernelGenerator<WideGradient> {
       const Expr finite = abs(total[0]) <= limit && abs(total[1]) <= limit;
       return select(frozen, 0, finite, sum / count, Expr(std::numeric_limits<double>::quiet_NaN()));
     };
-    means(c, n) = Tuple(total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd));
+    Exprs values = {total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd)};
+    if (across) {
+      for (const Expr &e : Values(normal, {c, n})) values.push_back(e);
+      if (rescaled) values.push_back(factor);
+    }
+    means(c, n) = Tuple(values);
 
-    const Expr result = select(only_g, g(s), means(c, n)[4] * ((g(s) - means(c, n)[2]) - xhat(s) * means(c, n)[3]));
-    result_turn.turned(c, s, n) = Store(result, element, get_target(), true);
-    Define(dx, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
-    DefineNumbers(sums, which, 2, OneNan(mux(which, {means(c, n)[0], means(c, n)[1]})), c, n, wanted);
+    const Expr q = turned ? p : min(c, dx.dim(1).max());
+    const Exprs all = Values(means, {q, n});
+    const auto own = [&](Turn &turn, const Func &f) { return turned ? turn.tile(p, s, n) : load(f(s, c, n)); };
+    const Expr about = turned ? given : cast<double>(mean(q, n));
+    Expr offset = own(x_turn, x);
+    if (rescaled) {
+      const Expr by = across ? all[9] : factor;
+      offset = offset * by - about * by;
+    } else if (!turned) {
+      offset = offset - about;
+    }
+    const Exprs at = gradient({offset, own(dy_turn, dy), own(residual_turn, residual)},
+                              across ? Exprs(all.begin() + 5, all.end()) : Values(normal, {c, n}));
+    const Expr result =
+        Store(select(only_g, at[0], all[4] * ((at[0] - all[2]) - at[1] * all[3])), element, get_target(), true);
+    result_turn.turned(c, s, n) = result;
+    Define(dx, {s, c, n}, turned ? result_turn.Out() : result, {{s, 0, size}}, c, n, wanted);
+    const Exprs numbers = {means(p, n)[0], means(p, n)[1]};
+    if (across) {
+      DefineKept(sums, c, n, numbers);
+    } else {
+      DefineNumbers(sums, which, 2, OneNan(mux(which, numbers)), c, n, wanted);
+    }
   }
 
   void schedule() {
@@ -108,7 +140,8 @@ class WideGradient : public KernelGenerator<WideGradient> {
                           c,
                           n,
                           which};
-    if (plane_scale) schedule.per_plane.push_back(plane_scale->peak);
+    if (plane_scale && gpu()) schedule.per_plane.push_back(plane_scale->peak);
+    if (plane_scale && !gpu()) schedule.per_plane.insert(schedule.per_plane.begin(), plane_scale->peak);
     if (gpu()) {
       schedule.OnGpu(lanes > 1);
       return FinishGpuSchedule(x, dy, residual, dx, scale, shift, mean, rstd);
@@ -123,10 +156,10 @@ class WideGradient : public KernelGenerator<WideGradient> {
     if (layout == Layout::kLast) {
       schedule.AcrossChannels(natural_vector_size<float>());
     } else if (lanes == 1) {
-      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()));
-      for (Stage stage : {Stage(result_turn.turned), totals->sum.update()}) {
-        stage.specialize(!has_residual);  // as in wide_generator.cpp
-      }
+      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
+                            few ? MostFew(element, get_target()) : 0);
+      totals->sum.update().specialize(!has_residual);  // as in wide_generator.cpp
+      if (few) result_turn.turned.specialize(!has_residual);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }

@@ -12,9 +12,7 @@ class BackwardEngine : public GradientResults {
 
   haline_status Run() {
     // By channel, the planes' shares are kept and added at the end, in the samples' order.
-    const bool by_plane =
-        (!problem_.dscale || problem_.dscale.n_stride != 0) && (!problem_.dshift || problem_.dshift.n_stride != 0);
-    if (!by_plane) {
+    if (ByChannel(problem_.dscale) || ByChannel(problem_.dshift)) {
       shares_.reset(static_cast<double *>(std::calloc(2 * problem_.planes() + 1, sizeof(double))));
       if (!shares_)
         return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the gradients of scale and shift of %lld planes",
@@ -29,6 +27,9 @@ class BackwardEngine : public GradientResults {
   }
 
  private:
+  static bool ByChannel(const PerPlane &result) { return result && result.n_stride == 0; }
+  static bool ByPlane(const PerPlane &result) { return result && result.n_stride != 0; }
+
   void Differentiate(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
@@ -153,7 +154,11 @@ class BackwardEngine : public GradientResults {
   // All in double: planes of which a vector is worked on together.
   void Tiny(const Part &part) {
     const TinyPart tiny(part);
-    double sums[2 * kSlots];
+    // The sums go where those of all planes are, if they are nobody else's and the kernels' rows are those of channels.
+    const bool by_plane = ByPlane(problem_.dscale) || ByPlane(problem_.dshift);
+    const bool shared = shares_ && !by_plane && !tiny.list;
+    double own_sums[2 * kSlots];
+    double *const sums = by_plane || (shares_ && !shared) ? own_sums : nullptr;
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_),
         dy(problem_.Valid(problem_.dy, part.n), tiny, Window::kRead, &outcome_);
     const TinyArray r(problem_.Valid(problem_.residual, part.n), tiny, has_residual() ? Window::kRead : Window::kNone,
@@ -167,14 +172,17 @@ class BackwardEngine : public GradientResults {
       const TinyArray dx(problem_.Valid(to.data ? to : Nowhere(part.size), part.n), tiny, Window::kWrite, &outcome_);
       for (const bool rest : {false, true}) {
         if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
-        Call("wide_gradient", kernels_.wide_gradient_across, x.Elements(rest), dy.Elements(rest),
-             (has_residual() ? r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), mean.Columns(rest),
-             rstd.Columns(rest), has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(rest),
-             tiny.Numbers(sums, 2, rest, true));
+        // (Without an activation the residual is not looked at.)
+        const bool plain = !active() && !only_g;
+        const bool few = Few(part.size, plain, x.dense(rest) && dy.dense(rest) && dx.dense(rest));
+        Call("wide_gradient", few ? kernels_.wide_gradient_few : kernels_.wide_gradient_across, x.Elements(rest),
+             dy.Elements(rest), (has_residual() && !plain ? r : x).Elements(rest), scale.Columns(rest),
+             shift.Columns(rest), mean.Columns(rest), rstd.Columns(rest), has_residual(), problem_.slope,
+             problem_.frozen, only_g, dx.Elements(rest), shared ? Shares(part) : tiny.Numbers(sums, 2, rest));
       }
       if (!outcome_.failed()) dx.Flush();
     }
-    if (outcome_.failed()) return;
+    if (outcome_.failed() || !sums) return;
     Record(part, [&](int64_t n, int64_t c, int which) { return sums[tiny.At(n, c, which, 2)]; });
   }
 
@@ -231,25 +239,32 @@ class BackwardEngine : public GradientResults {
         const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
         for (int i : {0, 1}) {
           if (*results[i] && results[i]->n_stride != 0) results[i]->Set(at_n, at_c, value(n, c, i));
-          if (shares_) shares_[2 * (at_n * problem_.channels + at_c) + i] = value(n, c, i);
+          if (shares_) shares_[(2 * at_n + i) * problem_.channels + at_c] = value(n, c, i);
         }
       }
     }
   }
 
+  View Shares(const Part &part) const {
+    const int64_t channels = problem_.channels;
+    return View(shares_.get() + 2 * part.n * channels + part.c,
+                {{part.channels, 1}, {2, channels}, {part.batch, 2 * channels}});
+  }
+
   void AddShares() {
-    for (int64_t c = 0; c < problem_.channels; c++) {
-      const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
-      for (int i : {0, 1}) {
-        if (!*results[i] || results[i]->n_stride != 0) continue;
-        double sum = 0;
-        for (int64_t n = 0; n < problem_.batch; n++) sum += shares_[2 * (n * problem_.channels + c) + i];
-        results[i]->Set(0, c, sum);
+    const int64_t channels = problem_.channels;
+    for (int64_t n = 1; n < problem_.batch; n++) {
+      for (int64_t i = 0; i < 2 * channels; i++) shares_[i] += shares_[2 * n * channels + i];
+    }
+    const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
+    for (int i : {0, 1}) {
+      for (int64_t c = 0; ByChannel(*results[i]) && c < channels; c++) {
+        results[i]->Set(0, c, problem_.batch > 0 ? 0 + shares_[i * channels + c] : 0);  // a -0 becomes 0
       }
     }
   }
 
-  Memory<double> shares_;  // of each plane: in dshift and in dscale
+  Memory<double> shares_;  // [n][dshift, dscale][c]
 };
 
 }  // namespace

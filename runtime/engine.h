@@ -245,6 +245,12 @@ class alignas(64) Engine {
     return part.channels / kVector * kVector;
   }
 
+  // Whether tiny planes go to the kernel of few elements. `plain`: no activation, no residual. `dense`: whether all
+  // arrays' planes lie beside each other.
+  bool Few(int64_t size, bool plain, bool dense) const {
+    return size < kLeast || (plain && dense && size <= MostFew(problem_.element, !kernels_.apply_last.function));
+  }
+
   // The same of channels-last tensors, and what else is done to all of their elements: channels_last.cpp.
   void MomentsLast(const Part &part, bool parallel, double *pivots, double *sums);
   void ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row);

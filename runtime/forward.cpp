@@ -177,7 +177,8 @@ class ForwardEngine : public Engine {
       return;
     }
     const TinyPart tiny(part);
-    double statistics[kWideColumns * kSlots];
+    double own_statistics[kWideColumns * kSlots];
+    double *const statistics = problem_.has_statistics() ? own_statistics : nullptr;
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_);
     const TinyArray r(problem_.Valid(problem_.residual, part.n), tiny, has_residual() ? Window::kRead : Window::kNone,
                       &outcome_);
@@ -186,9 +187,10 @@ class ForwardEngine : public Engine {
         shift(problem_.shift, 0, MathElement(problem_.element), tiny, &outcome_);
     for (const bool rest : {false, true}) {
       if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
-      Call("wide", kernels_.wide_across, x.Elements(rest), (has_residual() ? r : x).Elements(rest), scale.Columns(rest),
-           shift.Columns(rest), has_residual(), problem_.slope, problem_.eps, y.Elements(rest),
-           tiny.Numbers(statistics, kWideColumns, rest, problem_.has_statistics()));
+      const bool few = Few(part.size, !has_residual() && problem_.slope == 1, x.dense(rest) && y.dense(rest));
+      Call("wide", few ? kernels_.wide_few : kernels_.wide_across, x.Elements(rest),
+           (has_residual() ? r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), has_residual(),
+           problem_.slope, problem_.eps, y.Elements(rest), tiny.Numbers(statistics, kWideColumns, rest));
     }
     if (outcome_.failed()) return;
     y.Flush();

@@ -35,7 +35,7 @@ struct ElementKernels {
   // x, coefficients, residual, has_residual, slope, form, ahead, y
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *> apply_lines;
   // x, residual, scale, shift, has_residual, slope, eps, y, stats
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across,
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_few,
       wide_across_last, wide_along;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
@@ -58,7 +58,7 @@ struct ElementKernels {
   // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, dx, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,
          Buffer *>
-      wide_gradient_across, wide_gradient_across_last, wide_gradient_along;
+      wide_gradient_across, wide_gradient_few, wide_gradient_across_last, wide_gradient_along;
 };
 
 struct GpuKernels;

@@ -46,6 +46,14 @@ bool Streams(const Problem &problem, const Tuning &tuning) {
          (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
 }
 
+// Whether the numbers of tiny planes in whole groups need no scratch memory: nobody wants them, or they are added up by
+// channel, and go where those of all planes are.
+bool Roomless(const Problem &problem) {
+  if (problem.size() >= kTiny || problem.channels % kGroup != 0) return false;
+  if (!problem.dy.data) return !problem.has_statistics();
+  return problem.dscale.n_stride == 0 && problem.dshift.n_stride == 0;
+}
+
 }  // namespace
 
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last) {
@@ -79,9 +87,7 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   plan.part_batch = 1;
   if (plan.part_channels == channels && !problem.lengths) {
     const int64_t padded = CeilDiv(channels, Part::kPad) * Part::kPad;
-    // Tiny planes in whole groups need no scratch memory for each, where nobody has to do with their statistics.
-    const bool roomless = size < kTiny && channels % kGroup == 0 && !problem.has_statistics();
-    const int64_t most_batch = roomless ? problem.batch : std::max<int64_t>(1, most_channels / padded);
+    const int64_t most_batch = Roomless(problem) ? problem.batch : std::max<int64_t>(1, most_channels / padded);
     plan.part_batch = std::clamp<int64_t>(part_planes / channels, 1, std::min(problem.batch, most_batch));
   }
   plan.channel_parts = CeilDiv(channels, plan.part_channels);

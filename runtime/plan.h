@@ -18,6 +18,7 @@ constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
 // Part of the schedule, as is what tuning.h has.
 constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
+constexpr int64_t kLeast = 4;               // elements of tiny planes that may lie anywhere: Turn::kSide
 constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
 constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done before a thread that slept has come
 
@@ -63,6 +64,11 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
 Layout CommonLayout(const Problem &problem);
 // Completes the plan of a problem of that layout.
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan);
+
+// The most elements of planes that the kernels of few elements take, as MostFew in generators/wide.h.
+constexpr int64_t MostFew(Element element, bool old_processor) {
+  return element == Element::kF64 || old_processor ? 4 : 8;
+}
 
 constexpr int64_t Chunk(int64_t size) { return size < kLarge ? 64 : 128; }
 

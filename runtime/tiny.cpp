@@ -5,8 +5,6 @@
 namespace haline {
 namespace {
 
-constexpr int64_t kLeast = 4;  // elements of planes that may lie anywhere: Turn::kSide in generators/turn.h
-
 // Whether the planes lie where the kernels can take them.
 bool Direct(const Array &array, const TinyPart &tiny) {
   const Part &part = tiny.part;

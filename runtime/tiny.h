@@ -1,5 +1,5 @@
-// Tiny planes as their kernels take them: whole groups of planes, with the elements of a plane beside each other and,
-// in planes of fewer than four elements, the planes too.
+// Tiny planes as their kernels take them: whole groups of planes, with the elements of a plane beside each other. There
+// are two kernels: one for planes of few elements that lie beside each other, one for four elements and more.
 #ifndef HALINE_RUNTIME_TINY_H_
 #define HALINE_RUNTIME_TINY_H_
 
@@ -22,10 +22,10 @@ struct TinyPart {
   int64_t At(int64_t n, int64_t c, int which, int count) const {
     return list ? which * padded + n * part.channels + c : (n * count + which) * columns + c;
   }
-  // `kept`: else each row's are written over the last one's.
-  View Numbers(const double *data, int count, bool rest, bool kept) const {
-    return View(data + (rest ? whole : 0),
-                {{rest ? kGroup : whole, 1}, {count, padded}, {rows, kept ? count * padded : 0}});
+  // Without `data` the kernels keep none of them.
+  View Numbers(const double *data, int count, bool rest) const {
+    const int64_t row = data ? padded : 0;
+    return View(data + (rest && data ? whole : 0), {{rest ? kGroup : whole, 1}, {count, row}, {rows, count * row}});
   }
 
   const Part part;
@@ -41,7 +41,8 @@ class TinyArray {
   TinyArray(const Array &array, const TinyPart &tiny, Window::Use use, Outcome *outcome);
 
   View Elements(bool rest) const;
-  void Flush() const;  // call after writing
+  bool dense(bool rest) const { return rest || row_ == tiny_.part.size; }  // whether planes lie beside each other
+  void Flush() const;                                                      // call after writing
 
  private:
   const Array array_;

@@ -34,11 +34,13 @@ KernelSet OnlyChannelsLast(const KernelSet &kernels) {
     Replace(&k.moments_large);
     Replace(&k.apply);
     Replace(&k.wide_across);
+    Replace(&k.wide_few);
     Replace(&k.wide_along);
     Replace(&k.gradient_sums_small);
     Replace(&k.gradient_sums_large);
     Replace(&k.gradient_apply);
     Replace(&k.wide_gradient_across);
+    Replace(&k.wide_gradient_few);
     Replace(&k.wide_gradient_along);
   }
   return set;
