@@ -72,7 +72,12 @@ class BackwardEngine : public GradientResults {
     Memory<double> heap;
     double *const sums = Room(own_sums, 3 * kSlots, 3 * row * part.batch * blocks, &heap);
     if (!sums) return;
-    if (active()) ForwardCoefficients(part, parallel, means, rstds, sums, coefficients, before);
+    if (active()) {
+      ForwardCoefficients(part, parallel, means, rstds, sums, coefficients, before);
+    } else if (problem_.dresidual.data) {
+      // z is made, though nothing depends on it: not of what happens to lie in memory, slow denormal numbers perhaps.
+      std::fill_n(coefficients, kForwardColumns * row * part.batch, 0.0);
+    }
 
     SumUp(part, parallel, means, coefficients, sums, before);
     View in = Sums(sums, part, row, 3, 0, blocks);
