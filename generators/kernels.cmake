@@ -85,7 +85,7 @@ set(HALINE_GPU_KERNELS
 
 # Those that may allocate memory. They check their arguments in every build, as one of the checks is whether they got it
 # (tests/unchecked_kernels.cmake holds the others to allocating none).
-set(HALINE_CHECKED_KERNELS wide_along wide_gradient_across_last wide_gradient_along)
+set(HALINE_CHECKED_KERNELS wide_along wide_gradient_along)
 
 # Generator | the parameters of its schedule, with the values that may be worth a try, the default first: the default is
 # the hand schedule. scripts/tune.sh searches them, and generators/schedules/*.json has what it found.

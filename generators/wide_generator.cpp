@@ -141,9 +141,9 @@ class Wide : public KernelGenerator<Wide> {
     SetLayout(y, layout);
     if (layout == Layout::kLast) {
       const int vector = natural_vector_size<float>();
-      schedule.AcrossChannels(vector);
+      schedule.AcrossChannels(vector, 1);
       Func &made = result_turn.turned;
-      made.compute_at(y, Var("co")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
+      made.compute_at(y, Var("cb")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
       made.specialize(!has_residual && slope == 1);
       y.specialize(PowerOfTwo());
     } else if (lanes == 1) {

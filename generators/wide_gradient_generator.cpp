@@ -40,8 +40,9 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const Expr count = cast<double>(size);
     // (Bounds inference does not see that a batch of planes ends with the last.)
     const bool across = !gpu() && lanes == 1 && layout == Layout::kPlanes;
-    const Expr p = across ? unsafe_promise_clamped(c, dx.dim(1).min(), dx.dim(1).max()) : Expr(c);
-    const Expr plane = across ? p : Plane(c);
+    const bool batches = across || (!gpu() && layout == Layout::kLast);
+    const Expr p = batches ? unsafe_promise_clamped(c, dx.dim(1).min(), dx.dim(1).max()) : Expr(c);
+    const Expr plane = batches ? p : Plane(c);
     const bool turned = few || !across;  // as in wide_generator.cpp
     const auto of_plane = [&](auto &f) { return cast<double>(f(plane, n)); };
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
@@ -91,7 +92,7 @@ class WideGradient : public KernelGenerator<WideGradient> {
       return select(frozen, 0, finite, sum / count, Expr(std::numeric_limits<double>::quiet_NaN()));
     };
     Exprs values = {total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd)};
-    if (across) {
+    if (batches) {
       for (const Expr &e : Values(normal, {c, n})) values.push_back(e);
       if (rescaled) values.push_back(factor);
     }
@@ -103,13 +104,13 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const Expr about = turned ? given : cast<double>(mean(q, n));
     Expr offset = own(x_turn, x);
     if (rescaled) {
-      const Expr by = across ? all[9] : factor;
+      const Expr by = batches ? all[9] : factor;
       offset = offset * by - about * by;
     } else if (!turned) {
       offset = offset - about;
     }
     const Exprs at = gradient({offset, own(dy_turn, dy), own(residual_turn, residual)},
-                              across ? Exprs(all.begin() + 5, all.end()) : Values(normal, {c, n}));
+                              batches ? Exprs(all.begin() + 5, all.end()) : Values(normal, {c, n}));
     const Expr result =
         Store(select(only_g, at[0], all[4] * ((at[0] - all[2]) - at[1] * all[3])), element, get_target(), true);
     result_turn.turned(c, s, n) = result;
@@ -154,7 +155,8 @@ class WideGradient : public KernelGenerator<WideGradient> {
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) SetLayout(*f, layout);
     SetLayout(dx, layout);
     if (layout == Layout::kLast) {
-      schedule.AcrossChannels(natural_vector_size<float>());
+      schedule.AcrossChannels(natural_vector_size<float>(), batch);
+      dx.specialize(slope == 1 && !only_g);
     } else if (lanes == 1) {
       schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
                             few ? MostFew(element, get_target()) : 0);
