@@ -79,7 +79,7 @@ class StreamTest : public FormTest {
 
 // Of one row, so that a crop is no contiguous plane: the extents are those of a picture.
 TEST_P(StreamTest, SameBytes) {
-  const Shape shapes[] = {{1, 1100, 8, 8}, {4, 150, 17, 13}, {2, 40, 31, 31},  {5, 9, 40, 50},
+  const Shape shapes[] = {{1, 1100, 8, 8},  {4, 150, 17, 13}, {2, 40, 31, 31},  {5, 9, 40, 50},
                           {1, 3, 128, 129}, {2, 3, 181, 181}, {1, 2, 256, 256}, {1, 3, 301, 199}};
   uint64_t seed = 1;
   for (const Type type : kFloatTypes) {
