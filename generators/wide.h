@@ -151,19 +151,12 @@ struct WideSchedule {
   //             0.82  1.14  1.53  1.63  2.32  3.36  7.33  7.25  13.6  27.4
   void AcrossPlanes(int vector, int batch, int few) {
     using Halide::TailStrategy;
-    Halide::Var co("co"), ci("ci"), cb("cb"), cg("cg"), so("so"), si("si");
+    Halide::Var so("so"), si("si");
     const auto dense = [&](const Halide::OutputImageParam &image, int size) {
       return to.dim(0).extent() == size && image.dim(1).stride() == size;
     };
-    result.split(c, co, ci, vector, TailStrategy::RoundUp).split(co, cb, cg, batch, TailStrategy::GuardWithIf);
     Halide::Stage kept = numbers.update();
-    const Halide::RVar r = numbers.rvars(0)[0];
-    kept.split(c, co, ci, vector, TailStrategy::RoundUp)
-        .split(co, cb, cg, batch, TailStrategy::GuardWithIf)
-        .reorder(ci, r, cg, cb, n)
-        .vectorize(ci)
-        .unroll(r);
-    kept.compute_with(result, cb);
+    Batches(result, kept, numbers.rvars(0)[0], vector, batch);
     if (few > 0) {
       result.never_partition(cb, cg);
       kept.never_partition(cb, cg);
@@ -186,7 +179,7 @@ struct WideSchedule {
       result.specialize(plain);
     }
 
-    const Halide::LoopLevel group = ScheduleLast(cb, vector, batch);
+    const Halide::LoopLevel group = ScheduleLast(vector, batch);
     for (auto &[input, image] : inputs) {
       const Halide::LoopLevel at = few > 0 ? Halide::LoopLevel(result, cb) : group;
       input->ScheduleIn(at, vector, few > 0 ? vector * batch : vector, few,
@@ -208,21 +201,11 @@ struct WideSchedule {
   // `batch` a step, as above. Zen 5, one thread, AVX-512, GB/s at S = 4 and 16, 1 and 4 a step: the gradient 3.3 and
   // 8.3, 10.7 and 18.2; forward 17.4 and 19.4, 22.7 and 25.5 in L2, but 9.8 and 8.2 for 16 MiB with S = 4.
   void AcrossChannels(int vector, int batch) {
-    using Halide::TailStrategy;
-    Halide::Var co("co"), ci("ci"), cb("cb"), cg("cg");
-    result.split(c, co, ci, vector, TailStrategy::RoundUp)
-        .split(co, cb, cg, batch, TailStrategy::GuardWithIf)
-        .reorder(ci, cg, s, cb, n)
-        .vectorize(ci);
-    numbers.split(c, co, ci, vector, TailStrategy::RoundUp)
-        .split(co, cb, cg, batch, TailStrategy::GuardWithIf)
-        .reorder(ci, which, cg, cb, n)
-        .vectorize(ci)
-        .unroll(which);
-    numbers.compute_with(result, cb);
+    Batches(result, numbers, which, vector, batch);
+    result.reorder(ci, cg, s, cb, n).vectorize(ci);
     std::vector<Halide::Func> funcs(per_plane.begin(), per_plane.end() - (batch > 1));
     for (PlaneSum *sum : sums) funcs.push_back(sum->sum);
-    const Halide::LoopLevel group = batch > 1 ? ScheduleLast(cb, vector, batch) : Halide::LoopLevel(result, cb);
+    const Halide::LoopLevel group = batch > 1 ? ScheduleLast(vector, batch) : Halide::LoopLevel(result, cb);
     for (Halide::Func f : funcs) {
       f.compute_at(group).bound_extent(c, vector).vectorize(c);
       if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c).specialize(plain);
@@ -260,20 +243,29 @@ struct WideSchedule {
     for (PlaneSum *sum : sums) sum->ScheduleAlongPlane(Halide::LoopLevel(result, c), vector);
   }
 
- private:
-  // What results are made from, of `batch` vectors of planes for each iteration of `cb`; the loop over the vectors.
-  Halide::LoopLevel ScheduleLast(const Halide::Var &cb, int vector, int batch) {
+  // Planes c as vectors ci, `batch` of them a step of cb, in `made` and, with its steps, in `kept`, its numbers.
+  void Batches(Halide::Stage made, Halide::Stage kept, const Halide::VarOrRVar &each, int vector, int batch) {
     using Halide::TailStrategy;
-    Halide::Var ci("ci"), cg("cg");
+    for (Halide::Stage *stage : {&made, &kept}) {
+      stage->split(c, co, ci, vector, TailStrategy::RoundUp).split(co, cb, cg, batch, TailStrategy::GuardWithIf);
+    }
+    kept.reorder(ci, each, cg, cb, n).vectorize(ci).unroll(each);
+    kept.compute_with(made, cb);
+  }
+
+  // What results are made from, of `batch` vectors of planes for each iteration of cb; the loop over the vectors.
+  Halide::LoopLevel ScheduleLast(int vector, int batch) {
     Halide::Func last = per_plane.back();
     last.compute_at(result, cb)
         .store_in(Halide::MemoryType::Stack)
         .bound_storage(c, vector * batch)
         .bound_storage(n, 1);
-    last.split(c, cg, ci, vector, TailStrategy::RoundUp).reorder(ci, cg, n).vectorize(ci);
+    last.split(c, cg, ci, vector, Halide::TailStrategy::RoundUp).reorder(ci, cg, n).vectorize(ci);
     for (const Halide::Expr &version : versions) last.specialize(version);
     return Halide::LoopLevel(last, cg);
   }
+
+  const Halide::Var co{"co"}, ci{"ci"}, cb{"cb"}, cg{"cg"};
 };
 
 }  // namespace haline

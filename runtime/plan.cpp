@@ -7,8 +7,6 @@
 namespace haline {
 namespace {
 
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // The largest divisor of `count` that is at most `most`, and no less than a quarter of it; else 0. (Two parts are
 // worked on at a time only where they are as large.)
 int64_t Divisor(int64_t count, int64_t most) {
@@ -33,17 +31,13 @@ bool Suits(const Problem &problem, const Array &result) {
 // Whether results had better go past the caches, which don't hold the tensors.
 bool Streams(const Problem &problem, const Tuning &tuning) {
   if (!kStreams || problem.size() < kTiny) return false;
-  int64_t arrays = 0;
-  for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
-    if (!array->data) continue;
-    if (!array->contiguous()) return false;
-    arrays++;
-  }
+  bool contiguous = true;
+  ForArrays(problem, [&](const Array &array) { contiguous = contiguous && (!array.data || array.contiguous()); });
+  if (!contiguous) return false;
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
     if (!Suits(problem, *result)) return false;
   }
-  return arrays * problem.planes() * problem.size() * Size(problem.element) >=
-         (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
+  return OutgrowCaches(problem, tuning);
 }
 
 // Whether the numbers of tiny planes in whole groups need no scratch memory: nobody wants them, or they are added up by
@@ -55,6 +49,13 @@ bool Roomless(const Problem &problem) {
 }
 
 }  // namespace
+
+bool OutgrowCaches(const Problem &problem, const Tuning &tuning) {
+  int64_t arrays = 0;
+  ForArrays(problem, [&](const Array &array) { arrays += array.data != nullptr; });
+  return arrays * problem.planes() * problem.size() * Size(problem.element) >=
+         (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
+}
 
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last) {
   Plan plan;

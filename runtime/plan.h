@@ -29,8 +29,8 @@ constexpr int64_t kMostRowChannels = 32;   // of rows: generators/layout.h
 constexpr int64_t kLeastRows = 128;        // elements of their planes
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
-// Larger problems, inputs and results together, are written past the caches. One Zen 5 thread, 32 MiB of L3, plain and
-// streamed as fractions of a copy: 4 MiB 0.50 and 0.58, 8 MiB 0.52 and 0.64, 16 MiB 0.53 and 0.75, 32 MiB 0.54 and
+// Problems as large, inputs and results together, are written past the caches. One Zen 5 thread, 32 MiB of L3, plain
+// and streamed as fractions of a copy: 4 MiB 0.50 and 0.58, 8 MiB 0.52 and 0.64, 16 MiB 0.53 and 0.75, 32 MiB 0.54 and
 // 0.73, 64 MiB 0.51 and 0.84; two threads, 16 MiB 0.62 and 0.32, as L3 serves both. Smaller results had better stay in
 // L3, for whoever reads them next, too.
 #if !defined(HALINE_STREAM_BYTES)
@@ -41,6 +41,16 @@ constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;
 // above: 16384 elements 0.88 and 0.87, 32768 0.90 and 0.94, 65536 0.87 and 0.93.
 constexpr int64_t kStreamElements = 32768;
 constexpr int64_t kTileBytes = 8192;  // of a result that is made in L1 first; 4096 measured slower, 16384 alike
+
+constexpr int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Calls f for every tensor of x's shape; those that are absent have no data.
+template <typename F>
+void ForArrays(const Problem &problem, const F &f) {
+  for (const Array *array : {&problem.x, &problem.y, &problem.residual, &problem.dy, &problem.dx, &problem.dresidual}) {
+    f(*array);
+  }
+}
 
 // What the problem's tensors have in common. kPlanes: the elements of a plane lie side by side, or are copied. kLast:
 // the channels of an element do (channels-last), and a plane's elements have one stride.
@@ -62,6 +72,8 @@ struct alignas(64) Plan {
 // `last`: whether there are kernels for channels-last tensors.
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last);
 Layout CommonLayout(const Problem &problem);
+// Whether the tensors are so large together that results had better go past the caches.
+bool OutgrowCaches(const Problem &problem, const Tuning &tuning);
 // Completes the plan of a problem of that layout.
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan);
 

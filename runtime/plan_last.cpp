@@ -1,0 +1,56 @@
+// Channels-last tensors: which problems are such, and how they are cut into tasks.
+#include <algorithm>
+#include <limits>
+
+#include "plan.h"
+#include "rows.h"
+#include "stream.h"
+
+namespace haline {
+namespace {
+
+// Halide's strides, and the distances that they add up to, are 32 bits wide.
+constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+
+// Whether kernels can take the array as channels-last. (Absent ones don't matter.)
+bool IsLast(const Array &array, const Problem &problem) {
+  if (!array.data) return true;
+  const int64_t step = array.loops[0].stride;
+  if (array.loop_count != 1 || array.c_stride != 1 || step < problem.channels || array.n_stride < 0) return false;
+  return step <= kMost / problem.size();
+}
+
+}  // namespace
+
+Layout CommonLayout(const Problem &problem) {
+  if (problem.channels < kLeastLast || problem.size() < 2) return Layout::kPlanes;
+  bool last = true;
+  ForArrays(problem, [&](const Array &array) { last = last && IsLast(array, problem); });
+  return last ? Layout::kLast : Layout::kPlanes;
+}
+
+// A task is some whole samples. All threads together work on one where there are few. (Some channels of a sample would
+// rarely stay in L2 where the whole does not: with a power of two of channels they share the same few sets.)
+void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
+  const int64_t size = problem.size(), channels = problem.channels;
+  plan->stream = kStreams && OutgrowCaches(problem, tuning);
+  plan->part_channels = std::min(channels, kSlots);
+  plan->part_batch = 1;
+  plan->split =
+      size >= kTiny && problem.batch < 2 * plan->threads && (plan->threads > 1 || channels * size > kLastElements);
+  if (plan->split) return;
+  if (plan->part_channels == channels && !problem.lengths) {
+    const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
+    int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
+    if (WantRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kRun * channels));
+    plan->part_batch =
+        std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
+    ForArrays(problem, [&](const Array &array) {
+      if (array.data && array.n_stride > kMost / plan->part_batch) plan->part_batch = 1;
+    });
+  }
+  plan->channel_parts = CeilDiv(channels, plan->part_channels);
+  plan->parts = plan->channel_parts * CeilDiv(problem.batch, plan->part_batch);
+}
+
+}  // namespace haline
