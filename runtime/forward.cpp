@@ -85,9 +85,9 @@ class ForwardEngine : public Engine {
     Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kGroupMean + which); });
     // Those that float can't serve are as they were.
     for (int64_t n = 0; n < part.batch; n++) {
-      double fast = 0;
-      for (int64_t c = 0; c < row; c++) fast += column(n, c, kGroupFast);
-      for (int64_t c = 0; c < row && fast != static_cast<double>(row); c++) {
+      unsigned all_fast = 1;
+      for (int64_t c = 0; c < row; c++) all_fast &= column(n, c, kGroupFast) != 0;
+      for (int64_t c = 0; c < row && !all_fast; c++) {
         if (column(n, c, kGroupFast) == 0) Wide({part.n + n, 1, part.c + c, 1, part.size});
       }
     }

@@ -8,7 +8,7 @@
 
 namespace haline::test {
 
-const int kLeastCases = 12000;
+const int kLeastCases = 11112;
 
 namespace {
 
