@@ -138,8 +138,7 @@ class GroupSums {
   }
 
  private:
-  Halide::Func Lanes(const BlockSums::Terms &terms, const Halide::Expr &size, int chunk, Halide::Var c,
-                     Halide::Var n) {
+  Halide::Func Lanes(const BlockSums::Terms &terms, const Halide::Expr &size, int chunk, Halide::Var c, Halide::Var n) {
     using namespace Halide;
     const Var u("u");
     Func lanes("lanes");

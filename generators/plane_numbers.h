@@ -23,8 +23,8 @@ struct PlaneNumbers {
   // Of plane (c, n): {s1, s2}, and what is given of any plane (c, n). `width`: planes of a vector. `power_of_two`: what
   // says whether count is one, whose reciprocal, which is exact, is multiplied by then.
   PlaneNumbers(Element element, int width, const Exprs &sums, const OfPlane &pivot, const OfPlane &gain,
-               const OfPlane &offset, const Halide::Expr &eps, const Halide::Expr &count, Halide::Var c,
-               Halide::Var n, const Halide::Expr &power_of_two = Halide::Expr()) {
+               const OfPlane &offset, const Halide::Expr &eps, const Halide::Expr &count, Halide::Var c, Halide::Var n,
+               const Halide::Expr &power_of_two = Halide::Expr()) {
     using namespace Halide;
     const bool wide = element == Element::kF64;
     const auto rounded = [&](const Expr &e) { return cast<double>(cast(MathType(element), e)); };
