@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "engine.h"
+#include "running.h"
 #include "tiny.h"
 
 namespace haline {
@@ -28,7 +29,7 @@ class ForwardEngine : public Engine {
       Normalize(part, parallel, now, before);
       Finish(before);
     });
-    if (!outcome_.failed() && statistics_) UpdateRunning();
+    if (!outcome_.failed() && statistics_) UpdateRunning(problem_, statistics_.get());
     return outcome_.Tell();
   }
 
@@ -289,26 +290,6 @@ class ForwardEngine : public Engine {
         kept[0] = mean;
         // Unbiased; one element says nothing of a variance.
         kept[1] = part.size > 1 ? variance * (static_cast<double>(part.size) / static_cast<double>(part.size - 1)) : 0;
-      }
-    }
-  }
-
-  // As PyTorch's track_running_stats: running = (1 - momentum) * running + momentum * (mean over the samples).
-  void UpdateRunning() {
-    int64_t samples = 0;
-    for (int64_t n = 0; n < problem_.batch; n++) samples += problem_.rows * problem_.length(n) > 0;
-    if (samples == 0) return;
-    for (int64_t c = 0; c < problem_.channels; c++) {
-      double sums[2] = {0, 0};
-      for (int64_t n = 0; n < problem_.batch; n++) {
-        for (int i : {0, 1}) sums[i] += statistics_[2 * (n * problem_.channels + c) + i];
-      }
-      const PerPlane *const running[2] = {&problem_.running_mean, &problem_.running_variance};
-      for (int i : {0, 1}) {
-        if (!*running[i]) continue;
-        running[i]->Set(0, c,
-                        (1 - problem_.momentum) * running[i]->Get(0, c) +
-                            problem_.momentum * (sums[i] / static_cast<double>(samples)));
       }
     }
   }
