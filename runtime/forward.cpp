@@ -187,7 +187,7 @@ class ForwardEngine : public Engine {
         shift(problem_.shift, 0, MathElement(problem_.element), tiny, &outcome_);
     for (const bool rest : {false, true}) {
       if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
-      const bool few = Few(part.size, !has_residual() && problem_.slope == 1, x.dense(rest) && y.dense(rest));
+      const bool few = Few(part.size, !has_residual(), x.dense(rest) && y.dense(rest));
       Call("wide", few ? kernels_.wide_few : kernels_.wide_across, x.Elements(rest),
            (has_residual() ? r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), has_residual(),
            problem_.slope, problem_.eps, y.Elements(rest), tiny.Numbers(statistics, kWideColumns, rest));
@@ -221,8 +221,9 @@ class ForwardEngine : public Engine {
   }
 
   void WideLast(const Part &part) {
-    double statistics[kWideColumns * kSlots];
-    View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
+    double own_statistics[kWideColumns * kSlots];
+    double *const statistics = problem_.has_statistics() ? own_statistics : nullptr;
+    View out = Columns(statistics, part, part.channels, kWideColumns, statistics ? part.channels : 0);
     View x = Last(problem_.x, part, 0, part.size), r = Last(residual(), part, 0, part.size),
          y = Last(problem_.y, part, 0, part.size);
     Call("wide", kernels_.wide_across_last, x, r, Scale(part), Shift(part), has_residual(), problem_.slope,
