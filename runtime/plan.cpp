@@ -40,14 +40,6 @@ bool Streams(const Problem &problem, const Tuning &tuning) {
   return OutgrowCaches(problem, tuning);
 }
 
-// Whether the numbers of tiny planes in whole groups need no scratch memory: nobody wants them, or they are added up by
-// channel, and go where those of all planes are.
-bool Roomless(const Problem &problem) {
-  if (problem.size() >= kTiny || problem.channels % kGroup != 0) return false;
-  if (!problem.dy.data) return !problem.has_statistics();
-  return problem.dscale.n_stride == 0 && problem.dshift.n_stride == 0;
-}
-
 }  // namespace
 
 bool OutgrowCaches(const Problem &problem, const Tuning &tuning) {
@@ -55,6 +47,28 @@ bool OutgrowCaches(const Problem &problem, const Tuning &tuning) {
   ForArrays(problem, [&](const Array &array) { arrays += array.data != nullptr; });
   return arrays * problem.planes() * problem.size() * Size(problem.element) >=
          (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
+}
+
+bool Roomless(const Problem &problem) {
+  if (problem.size() >= kTiny || problem.channels % kGroup != 0) return false;
+  if (!problem.dy.data) return !problem.has_statistics();
+  return problem.dscale.n_stride == 0 && problem.dshift.n_stride == 0;
+}
+
+void PlanByChannel(const Problem &problem, Plan *plan) {
+  const int64_t channels = problem.channels, threads = plan->threads;
+  if (!Roomless(problem) || (!problem.dscale && !problem.dshift)) return;
+  if (threads == 1 || channels < threads * kStep) return;
+  // Two tasks for each thread, where the kernels can work on some steps of each sample.
+  const int64_t tasks = channels >= 4 * threads * kStep ? 2 * threads : threads;
+  const int64_t share = CeilDiv(CeilDiv(channels, tasks), kGroup) * kGroup;
+  const int64_t most = problem.lengths ? 1 : problem.batch;
+  plan->by_channel = true;
+  plan->part_channels = share;
+  plan->part_batch = std::clamp<int64_t>(plan->task_elements / (share * std::max<int64_t>(1, problem.size())), 1, most);
+  plan->channel_parts = CeilDiv(channels, share);
+  plan->run = CeilDiv(problem.batch, plan->part_batch);
+  plan->parts = plan->channel_parts * plan->run;
 }
 
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last) {
@@ -93,6 +107,8 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   }
   plan.channel_parts = CeilDiv(channels, plan.part_channels);
   plan.parts = plan.channel_parts * CeilDiv(problem.batch, plan.part_batch);
+  PlanByChannel(problem, &plan);
+  if (plan.by_channel) return plan;
   if (plan.threads == 1) {
     plan.run = plan.parts;
   } else if (plan.stream) {

@@ -18,6 +18,7 @@ constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
 // Part of the schedule, as is what tuning.h has.
 constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
+constexpr int64_t kStep = 4 * kGroup;       // planes of a step of their kernels
 constexpr int64_t kLeast = 4;               // elements of tiny planes that may lie anywhere: Turn::kSide
 constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
 constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done before a thread that slept has come
@@ -67,6 +68,8 @@ struct alignas(64) Plan {
   int64_t channel_parts = 0;
   int64_t parts = 0;
   int64_t run = 1;  // parts of a task, one after the other
+  // A task has all samples of its channels, one after the other: what is added up over them needs no room for each.
+  bool by_channel = false;
 };
 
 // `last`: whether there are kernels for channels-last tensors.
@@ -74,6 +77,12 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
 Layout CommonLayout(const Problem &problem);
 // Whether the tensors are so large together that results had better go past the caches.
 bool OutgrowCaches(const Problem &problem, const Tuning &tuning);
+// Whether the numbers of tiny planes need no room: nobody wants them, or they are added up by channel where the kernels
+// write them.
+bool Roomless(const Problem &problem);
+// Completes the plan of a problem whose tiny planes' gradients are added up by channel, if the threads can share the
+// channels.
+void PlanByChannel(const Problem &problem, Plan *plan);
 // Completes the plan of a problem of that layout.
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan);
 

@@ -34,25 +34,27 @@ Layout CommonLayout(const Problem &problem) {
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
   plan->stream = kStreams && OutgrowCaches(problem, tuning);
-  plan->part_channels = std::min(channels, kSlots);
+  const bool roomless = Roomless(problem);
+  plan->part_channels = roomless && problem.dy.data ? channels : std::min(channels, kSlots);
   plan->part_batch = 1;
   plan->split =
       size >= kTiny && problem.batch < 2 * plan->threads && (plan->threads > 1 || channels * size > kLastElements);
   if (plan->split) return;
   if (plan->part_channels == channels && !problem.lengths) {
     const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
-    int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
-    // (The forward pass of tiny planes needs no scratch memory for numbers that nobody wants.)
-    if (size < kTiny && !problem.dy.data && !problem.has_statistics() && channels % kVector == 0) room = share;
+    int64_t room = roomless ? problem.batch : kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
     if (WantRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kRun * channels));
     plan->part_batch =
         std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
-    ForArrays(problem, [&](const Array &array) {
-      if (array.data && array.n_stride > kMost / plan->part_batch) plan->part_batch = 1;
-    });
   }
+  PlanByChannel(problem, plan);
+  ForArrays(problem, [&](const Array &array) {
+    if (array.data && array.n_stride > kMost / plan->part_batch) plan->part_batch = 1;
+  });
+  const int64_t batch_parts = CeilDiv(problem.batch, plan->part_batch);
   plan->channel_parts = CeilDiv(channels, plan->part_channels);
-  plan->parts = plan->channel_parts * CeilDiv(problem.batch, plan->part_batch);
+  plan->parts = plan->channel_parts * batch_parts;
+  if (plan->by_channel) plan->run = batch_parts;
 }
 
 }  // namespace haline
