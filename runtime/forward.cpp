@@ -9,6 +9,7 @@ namespace {
 
 // The columns of coefficients_generator.cpp and of wide_generator.cpp's statistics.
 enum Column { kH, kA, kB, kFast, kMean, kVariance, kRstd, kColumns };
+enum GroupColumn { kGroupFast, kGroupMean, kGroupColumns = 4 };
 enum WideColumn { kWideMean, kWideVariance, kWideRstd, kWideColumns };
 
 class ForwardEngine : public Engine {
@@ -43,6 +44,11 @@ class ForwardEngine : public Engine {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
     } else if (part.size < kTiny && !problem_.given) {
       Tiny(part);
+    } else if (const int64_t whole = InGroups(part); whole > 0) {
+      Groups({part.n, part.batch, part.c, whole, part.size});
+      if (whole < part.channels) {
+        Fast({part.n, part.batch, part.c + whole, part.channels - whole, part.size}, parallel, now, before);
+      }
     } else {
       Fast(part, parallel, now, before);
     }
@@ -51,6 +57,39 @@ class ForwardEngine : public Engine {
       Array y = problem_.y;
       y.data = y.plane(0, part.c + c);
       FillRows(y, part.n, 1, problem_.length(part.n), problem_.extent);
+    }
+  }
+
+  // The channels whose small planes are normalised in groups: whole groups of them.
+  int64_t InGroups(const Part &part) const {
+    if (problem_.given || has_residual() || !problem_.y.data || part.size >= kMostGrouped || Streams(part) ||
+        plan_.layout != Layout::kPlanes || !Direct(part, {&problem_.x, &problem_.y})) {
+      return 0;
+    }
+    return part.channels / kSmallGroup * kSmallGroup;
+  }
+
+  // As Fast, in one kernel.
+  void Groups(const Part &part) {
+    const int64_t row = part.channels;
+    double own_numbers[kGroupColumns * kSlots];
+    Memory<double> heap;
+    double *const numbers = Room(own_numbers, kGroupColumns * kSlots, kGroupColumns * row * part.batch, &heap);
+    if (!numbers) return;
+    const Window x = Read(problem_.x, part, 0, part.size), y = Written(problem_.y, part, 0, part.size);
+    View out = Columns(numbers, part, row, kGroupColumns, row);
+    Call("group", kernels_.group, x.Elements(), Scale(part), Shift(part), problem_.slope, problem_.eps, y.Elements(),
+         out);
+    if (outcome_.failed()) return;
+    const auto column = [&](int64_t n, int64_t c, int which) { return numbers[(n * kGroupColumns + which) * row + c]; };
+    Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kGroupMean + which); });
+    // Those that float can't serve are as they were.
+    for (int64_t n = 0; n < part.batch; n++) {
+      unsigned all_fast = 1;
+      for (int64_t c = 0; c < row; c++) all_fast &= column(n, c, kGroupFast) != 0;
+      for (int64_t c = 0; c < row && !all_fast; c++) {
+        if (column(n, c, kGroupFast) == 0) Wide({part.n + n, 1, part.c + c, 1, part.size});
+      }
     }
   }
 

@@ -19,6 +19,8 @@ constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 // Part of the schedule, as is what tuning.h has.
 constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
 constexpr int64_t kStep = 4 * kGroup;       // planes of a step of their kernels
+constexpr int64_t kSmallGroup = 8;          // small planes too, where one kernel does all that is done with them
+constexpr int64_t kMostGrouped = kLarge;    // elements of planes that are small
 constexpr int64_t kLeast = 4;               // elements of tiny planes that may lie anywhere: Turn::kSide
 constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
 constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done before a thread that slept has come
