@@ -164,7 +164,8 @@ class ForwardEngine : public Engine {
                  to = Written(problem_.y, part, 0, part.size);
     View in = Columns(late.coefficients, part, part.channels, kColumns, late.row);
     Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, from.Elements(), in,
-         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Lead(problem_.y, part), kNear, sums);
+         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Lead(problem_.y, part),
+         Near(part.size * Size(problem_.element)), sums);
     before->done = before->tiles;
     return true;
   }

@@ -32,10 +32,11 @@ constexpr int64_t kMostRowChannels = 32;   // of rows: generators/layout.h
 constexpr int64_t kLeastRows = 128;        // elements of their planes
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
-// Problems as large, inputs and results together, are written past the caches. One Zen 5 thread, 32 MiB of L3, plain
-// and streamed as fractions of a copy: 4 MiB 0.50 and 0.58, 8 MiB 0.52 and 0.64, 16 MiB 0.53 and 0.75, 32 MiB 0.54 and
-// 0.73, 64 MiB 0.51 and 0.84; two threads, 16 MiB 0.62 and 0.32, as L3 serves both. Smaller results had better stay in
-// L3, for whoever reads them next, too.
+// Problems as large, inputs and results together, are written past the caches by one thread, by several what is half as
+// large again: L3 serves each of them, memory all together. 32 MiB of L3, plain and streamed as fractions of a copy:
+// one Zen 5 thread 8 MiB 0.62 and 0.68, 12 MiB 0.54 and 0.62, 16 MiB 0.48 and 0.73, 32 MiB 0.54 and 0.73, 64 MiB 0.51
+// and 0.84; two threads, GB/s, 16 MiB 110 and 66, 24 MiB 26 and 46. Smaller results had better stay in L3, for whoever
+// reads them next, too.
 #if !defined(HALINE_STREAM_BYTES)
 #define HALINE_STREAM_BYTES kKnobTable[kStreamKnob].otherwise  // tests set it to 0
 #endif
@@ -78,7 +79,7 @@ struct alignas(64) Plan {
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last);
 Layout CommonLayout(const Problem &problem);
 // Whether the tensors are so large together that results had better go past the caches.
-bool OutgrowCaches(const Problem &problem, const Tuning &tuning);
+bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads);
 // Whether the numbers of tiny planes need no room: nobody wants them, or they are added up by channel where the kernels
 // write them.
 bool Roomless(const Problem &problem);

@@ -33,7 +33,7 @@ Layout CommonLayout(const Problem &problem) {
 // rarely stay in L2 where the whole does not: with a power of two of channels they share the same few sets.)
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
-  plan->stream = kStreams && OutgrowCaches(problem, tuning);
+  plan->stream = kStreams && OutgrowCaches(problem, tuning, plan->threads);
   const bool roomless = Roomless(problem);
   plan->part_channels = roomless && problem.dy.data ? channels : std::min(channels, kSlots);
   plan->part_batch = 1;
