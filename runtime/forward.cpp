@@ -9,6 +9,7 @@ namespace {
 
 // The columns of coefficients_generator.cpp and of wide_generator.cpp's statistics.
 enum Column { kH, kA, kB, kFast, kMean, kVariance, kRstd, kColumns };
+enum ColumnNumber { kColumnFast, kColumnMean, kColumnVariance, kColumnRstd, kColumnNumbers };  // column_generator.cpp's
 enum WideColumn { kWideMean, kWideVariance, kWideRstd, kWideColumns };
 
 class ForwardEngine : public Engine {
@@ -43,6 +44,11 @@ class ForwardEngine : public Engine {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
     } else if (part.size < kTiny && !problem_.given) {
       Tiny(part);
+    } else if (const int64_t whole = parallel ? 0 : ColumnChannels(part); whole > 0) {
+      Column({part.n, part.batch, part.c, whole, part.size}, now, before);
+      if (whole < part.channels) {
+        Fast({part.n, part.batch, part.c + whole, part.channels - whole, part.size}, false, now, before);
+      }
     } else {
       Fast(part, parallel, now, before);
     }
@@ -100,6 +106,30 @@ class ForwardEngine : public Engine {
           Apply(run, parallel, coefficients + n * kColumns * row + c, row);
         },
         [&](const Part &plane, int64_t, int64_t) { Wide(plane); });
+  }
+
+  // The channels of a part that the kernel of small channels-last planes takes: whole vectors of them.
+  int64_t ColumnChannels(const Part &part) const {
+    const bool takes = plan_.layout == Layout::kLast && part.size < kMostColumn && kernels_.column.function;
+    if (!takes || plan_.stream || problem_.given || has_residual() || !problem_.y.data) return 0;
+    return part.channels / kVector * kVector;
+  }
+
+  void Column(const Part &part, Late *now, Late *before) {
+    alignas(kLine) double numbers[kColumnNumbers * kSlots];
+    const int64_t row = part.channels;
+    View x = Last(problem_.x, part, 0, part.size), y = Last(problem_.y, part, 0, part.size);
+    View out = Columns(numbers, part, row, kColumnNumbers, row);
+    Call("column", kernels_.column, x, Scale(part), Shift(part), problem_.slope, problem_.eps, out, y);
+    if (outcome_.failed()) return;
+    const auto number = [&](int64_t n, int64_t c, int which) {
+      return numbers[(n * kColumnNumbers + which) * row + c];
+    };
+    Record(part, [&](int64_t n, int64_t c, int which) { return number(n, c, kColumnMean + which); });
+    ForRuns(
+        part, [&](int64_t n, int64_t c) { return number(n, c, kColumnFast) == 0; },
+        [&](const Part &run, int64_t, int64_t) { Fast(run, false, now, before); },
+        [](const Part &, int64_t, int64_t) {});
   }
 
   double GivenVariance(int64_t n, int64_t c) const {
