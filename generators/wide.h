@@ -137,13 +137,14 @@ struct WideSchedule {
   Halide::Var s, c, n, which;
   bool turned = false;                      // few = 0: results are made with vectors across planes
   std::vector<Halide::Expr> versions = {};  // conditions under which a plane's numbers take less work
+  Halide::Expr turnable = {};               // see AcrossPlanes; where there is none, `plain`
 
   // Planes `vector` at a time, `batch` vectors of them a step: first the numbers of all, then the results. (What a
   // plane's numbers wait for, sums in order, a square root and a division, takes four times as long as it takes work.)
   //
   // `few` > 0: planes of up to that many elements that lie beside each other. Each size is a version of its own,
   // without loops, in which elements are turned on their way into vectors across planes and on their way out of them;
-  // with activation or residual only those of less than four elements, which the other kernel can't read. `few` = 0: at
+  // of four elements and more, which the other kernel can read, only where they are `turnable`. `few` = 0: at
   // least four elements, planes anywhere. The sums are made with vectors across planes, the results with vectors along
   // them, as each number can be broadcast from memory for nothing; or, where they are `turned`, across planes too.
   //
@@ -169,12 +170,16 @@ struct WideSchedule {
       for (int size = 1; size <= few; size++) {
         Halide::Expr all = dense(to, size);
         for (auto &[input, image] : inputs) all = all && dense(image, size);
-        if (size >= Turn::kSide) all = all && plain;
-        result.specialize(all)
-            .split(s, so, si, size, TailStrategy::RoundUp)
-            .reorder(si, ci, so, cg, cb, n)
-            .vectorize(si)
-            .vectorize(ci);
+        std::vector<Halide::Expr> forms = {plain};
+        if (turnable.defined()) forms.push_back(turnable);
+        if (size < Turn::kSide) forms = {Halide::Internal::const_true()};
+        for (const Halide::Expr &form : forms) {
+          result.specialize(all && form)
+              .split(s, so, si, size, TailStrategy::RoundUp)
+              .reorder(si, ci, so, cg, cb, n)
+              .vectorize(si)
+              .vectorize(ci);
+        }
       }
       result.split(s, so, si, 1).reorder(si, ci, so, cg, cb, n);
       result.specialize_fail("few elements of planes that lie beside each other wanted");
@@ -206,7 +211,8 @@ struct WideSchedule {
       if (!f.has_update_definition()) continue;
       const Halide::RVar r = f.rvars(0)[0];
       f.update().reorder(c, r).vectorize(c);
-      for (int size = 1; size <= few; size++) f.update().specialize(plain && to.dim(0).extent() == size).unroll(r);
+      const Halide::Expr unrolled = turnable.defined() ? turnable : plain;
+      for (int size = 1; size <= few; size++) f.update().specialize(unrolled && to.dim(0).extent() == size).unroll(r);
       f.update().specialize(plain);
     }
   }

@@ -246,8 +246,8 @@ class alignas(64) Engine {
     return part.channels / kVector * kVector;
   }
 
-  // Whether tiny planes go to the kernel of few elements. `plain`: no activation, no residual. `dense`: whether all
-  // arrays' planes lie beside each other.
+  // Whether tiny planes go to the kernel of few elements. `plain`: no residual, and backward no activation. `dense`:
+  // whether all arrays' planes lie beside each other.
   bool Few(int64_t size, bool plain, bool dense) const {
     return size < kLeast || (plain && dense && size <= MostFew(problem_.element, !kernels_.apply_last.function));
   }

@@ -34,6 +34,10 @@ struct ElementKernels {
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> apply, apply_last;
   // x, coefficients, residual, has_residual, slope, form, ahead, y
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *> apply_lines;
+  // x, scale, shift, slope, eps, y, numbers
+  Kernel<Buffer *, Buffer *, Buffer *, double, double, Buffer *, Buffer *> group;
+  // x, scale, shift, slope, eps, numbers, y
+  Kernel<Buffer *, Buffer *, Buffer *, double, double, Buffer *, Buffer *> column;
   // x, residual, scale, shift, has_residual, slope, eps, y, stats
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_few,
       wide_across_last, wide_along;

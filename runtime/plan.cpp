@@ -29,7 +29,7 @@ bool Suits(const Problem &problem, const Array &result) {
 }
 
 // Whether results had better go past the caches, which don't hold the tensors.
-bool Streams(const Problem &problem, const Tuning &tuning) {
+bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
   if (!kStreams || problem.size() < kTiny) return false;
   bool contiguous = true;
   ForArrays(problem, [&](const Array &array) { contiguous = contiguous && (!array.data || array.contiguous()); });
@@ -37,16 +37,18 @@ bool Streams(const Problem &problem, const Tuning &tuning) {
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
     if (!Suits(problem, *result)) return false;
   }
-  return OutgrowCaches(problem, tuning);
+  return OutgrowCaches(problem, tuning, threads);
 }
 
 }  // namespace
 
-bool OutgrowCaches(const Problem &problem, const Tuning &tuning) {
+bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads) {
   int64_t arrays = 0;
   ForArrays(problem, [&](const Array &array) { arrays += array.data != nullptr; });
-  return arrays * problem.planes() * problem.size() * Size(problem.element) >=
-         (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
+  return arrays * problem.planes() * problem.size() * Size(problem.element) >= (tuning.stream_bytes >= 0
+                                                                                    ? tuning.stream_bytes
+                                                                                : threads > 1 ? kStreamBytes * 3 / 2
+                                                                                              : kStreamBytes);
 }
 
 bool Roomless(const Problem &problem) {
@@ -79,7 +81,7 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   plan.task_elements = tuning.task_elements;
   if (last) plan.layout = CommonLayout(problem);
   if (plan.layout == Layout::kLast) return PlanLast(problem, tuning, &plan), plan;
-  plan.stream = Streams(problem, tuning);
+  plan.stream = Streams(problem, tuning, plan.threads);
   const bool large = size > tuning.split_plane, few = planes < 2 * plan.threads && size >= 8 * kBlock;
   plan.split = large || few;
   // With planes enough, each thread overlaps reading and writing on planes of its own.
