@@ -1,6 +1,7 @@
 // The backward pass: sums of the gradient, their coefficients, dx, part by part; then the gradients of scale and shift.
 
 #include "gradient_results.h"
+#include "shares.h"
 #include "tiny.h"
 
 namespace haline {
@@ -11,33 +12,19 @@ class BackwardEngine : public GradientResults {
   using GradientResults::GradientResults;
 
   haline_status Run() {
-    // By channel, the planes' shares are added up in the samples' order: at once, or else they are kept for the end.
-    if (ByChannel(problem_.dscale) || ByChannel(problem_.dshift)) {
-      const int64_t count = 2 * problem_.channels * (in_order_ ? 1 : problem_.batch) + 1;
-      shares_.reset(
-          static_cast<double *>(in_order_ ? std::calloc(count, sizeof(double)) : std::malloc(count * sizeof(double))));
-      if (!shares_)
-        return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the gradients of scale and shift of %lld planes",
-                    static_cast<long long>(problem_.planes()));
-    }
+    if (const haline_status status = shares_.Begin(); status != HALINE_OK) return status;
     ForParts<Late>([this](const Part &part, bool parallel, Late *now, Late *before) {
       Differentiate(part, parallel, now, before);
       Finish(before);
     });
-    if (!outcome_.failed() && shares_) {
-      FinishShares(problem_.dshift, 0);
-      FinishShares(problem_.dscale, problem_.channels);
-    }
+    if (!outcome_.failed()) shares_.Finish();
     return outcome_.Tell();
   }
 
  private:
-  static bool ByChannel(const PerPlane &result) { return result && result.n_stride == 0; }
-  static bool ByPlane(const PerPlane &result) { return result && result.n_stride != 0; }
-
   void Differentiate(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
-      Record(part, [](int64_t, int64_t, int) { return 0.0; });
+      shares_.Record(part, [](int64_t, int64_t, int) { return 0.0; });
     } else if (part.size < kTiny) {
       const int64_t last = TinyLast(part, problem_.dx);
       if (last > 0) WideLast({part.n, part.batch, part.c, last, part.size});
@@ -91,7 +78,7 @@ class BackwardEngine : public GradientResults {
 
     const auto column = [&](int64_t n, int64_t c, int which) { return gradients[(n * kColumns + which) * row + c]; };
     const auto record = [&] {
-      Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kDshift + which); });
+      shares_.Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kDshift + which); });
     };
     const bool as_before = !active() || problem_.frozen;  // nothing depends on the forward pass's sums
     const auto fast = [&](int64_t n, int64_t c) {
@@ -179,12 +166,6 @@ class BackwardEngine : public GradientResults {
     const TinyValues scale, shift, mean, rstd;
   };
 
-  // Whether the kernels of tiny planes leave their shares where those of all planes are: nobody else wants them, and
-  // the kernels' rows are those of channels.
-  bool Shared(const TinyPart &tiny) const {
-    return shares_ && !ByPlane(problem_.dscale) && !ByPlane(problem_.dshift) && !tiny.list;
-  }
-
   // All in double: planes of which a vector is worked on together.
   template <typename Kernel>
   void CallTiny(const Kernel &kernel, const TinyPart &tiny, bool rest, View x, View dy, View r,
@@ -192,7 +173,7 @@ class BackwardEngine : public GradientResults {
     Call("wide_gradient", kernel, x, dy, r, numbers.scale.Columns(rest), numbers.shift.Columns(rest),
          numbers.mean.Columns(rest, Element::kF64), numbers.rstd.Columns(rest, Element::kF64), has_residual(),
          problem_.slope, problem_.frozen, only_g, numbers.mean.Columns(rest, Element::kF32),
-         numbers.rstd.Columns(rest, Element::kF32), numbers.narrow, in_order_ && Shared(tiny), dx, sums);
+         numbers.rstd.Columns(rest, Element::kF32), numbers.narrow, shares_.Adds(tiny.list), dx, sums);
   }
 
   void Tiny(const Part &part) {
@@ -240,18 +221,18 @@ class BackwardEngine : public GradientResults {
 
   // Where the shares of tiny planes go that somebody wants, but not the kernels' own way.
   double *SumsOf(const TinyPart &tiny, double *own) const {
-    const bool wanted = shares_ || ByPlane(problem_.dscale) || ByPlane(problem_.dshift);
-    return wanted && !Shared(tiny) ? own : nullptr;
+    return shares_.wanted() && !shares_.Direct(tiny.list) ? own : nullptr;
   }
 
   // (The residual's gradient is made beside the sums, which are those of x.)
   View TinySums(const TinyPart &tiny, bool only_g, double *sums, bool rest) const {
-    return only_g || sums || !shares_ ? tiny.Numbers(only_g ? nullptr : sums, 2, rest) : Shares(tiny.part);
+    return !only_g && shares_.Direct(tiny.list) ? shares_.Of(tiny.part)
+                                                : tiny.Numbers(only_g ? nullptr : sums, 2, rest);
   }
 
   void RecordTiny(const TinyPart &tiny, const double *sums) {
     if (outcome_.failed() || !sums) return;
-    Record(tiny.part, [&](int64_t n, int64_t c, int which) { return sums[tiny.At(n, c, which, 2)]; });
+    shares_.Record(tiny.part, [&](int64_t n, int64_t c, int which) { return sums[tiny.At(n, c, which, 2)]; });
   }
 
   // Where only the gradients of scale and shift are wanted.
@@ -278,47 +259,7 @@ class BackwardEngine : public GradientResults {
     }
   }
 
-  // value(n, c, 0 or 1) is a plane's share of the gradients of shift and scale.
-  template <typename F>
-  void Record(const Part &part, const F &value) {
-    const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
-    for (int i : {0, 1}) {
-      const bool by_plane = ByPlane(*results[i]);
-      for (int64_t n = 0; n < part.batch && (by_plane || shares_); n++) {
-        double *const shares = shares_ ? shares_.get() + ShareAt(part.n + n, part.c) + i * problem_.channels : nullptr;
-        for (int64_t c = 0; by_plane && c < part.channels; c++) results[i]->Set(part.n + n, part.c + c, value(n, c, i));
-        for (int64_t c = 0; shares && c < part.channels; c++) {
-          shares[c] = in_order_ ? shares[c] + value(n, c, i) : value(n, c, i);
-        }
-      }
-    }
-  }
-
-  // The first of a sample's shares.
-  int64_t ShareAt(int64_t n, int64_t c) const { return in_order_ ? c : 2 * n * problem_.channels + c; }
-
-  View Shares(const Part &part) const {
-    const int64_t channels = problem_.channels;
-    return View(shares_.get() + ShareAt(part.n, part.c),
-                {{part.channels, 1}, {2, channels}, {part.batch, in_order_ ? 0 : 2 * channels}});
-  }
-
-  // Of the shares from the first `at` on.
-  void FinishShares(const PerPlane &result, int64_t at) {
-    if (!ByChannel(result)) return;
-    const int64_t channels = problem_.channels;
-    double *const sums = shares_.get() + at;
-    for (int64_t n = 1; n < problem_.batch && !in_order_; n++) {
-      for (int64_t c = 0; c < channels; c++) sums[c] += sums[2 * n * channels + c];
-    }
-    for (int64_t c = 0; c < channels; c++) sums[c] = 0 + sums[c];  // a -0 becomes 0
-    result.SetRow(0, 0, channels, sums);
-  }
-
-  // Whether every channel's planes are worked on in the order of their samples.
-  const bool in_order_ = plan_.threads == 1 || plan_.split || plan_.by_channel;
-  // [n][dshift, dscale][c]; in order: their sums so far.
-  Memory<double> shares_;
+  Shares shares_{problem_, plan_};
 };
 
 }  // namespace
