@@ -277,9 +277,9 @@ class ForwardEngine : public Engine {
   }
 
   void WideLast(const Part &part) {
-    double own_statistics[kWideColumns * kSlots];
-    double *const statistics = problem_.has_statistics() ? own_statistics : nullptr;
-    View out = Columns(statistics, part, part.channels, kWideColumns, statistics ? part.channels : 0);
+    double statistics[kWideColumns * kSlots];
+    const int64_t row = problem_.has_statistics() ? part.channels : 0;  // 0: the kernel keeps none
+    View out = Columns(statistics, part, part.channels, kWideColumns, row);
     View x = Last(problem_.x, part, 0, part.size), r = Last(residual(), part, 0, part.size),
          y = Last(problem_.y, part, 0, part.size);
     Call("wide", kernels_.wide_across_last, x, r, Scale(part), Shift(part), has_residual(), problem_.slope,
