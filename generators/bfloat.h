@@ -15,7 +15,7 @@
 
 namespace haline {
 
-constexpr const char *kFromBFloat = "from_bfloat", *kToBFloat = "to_bfloat", *kUpperHalf = "upper_half";
+constexpr const char *kFromBFloat = "from_bfloat", *kToBFloat = "to_bfloat";
 
 // Whether the target's kernels have them so. They must call ScheduleBFloats.
 inline bool ShufflesBFloats(const Halide::Target &target) {
@@ -23,15 +23,13 @@ inline bool ShufflesBFloats(const Halide::Target &target) {
          !target.has_gpu_feature();
 }
 
-// uint16 to the float whose upper half it is; the upper half of a float, which may be infinite or the one NaN: of those
-// that are bfloat16s, or rounded to nearest even. Calls that ScheduleBFloats's pass puts vectors' expressions in the
-// place of.
+// uint16 to the float whose upper half it is; the upper half of a float, which may be infinite or the one NaN, rounded
+// to nearest even. Calls that ScheduleBFloats's pass puts vectors' expressions in the place of.
 inline Halide::Expr FromBFloat(const Halide::Expr &bits) {
   return Halide::Internal::Call::make(Halide::Float(32), kFromBFloat, {bits}, Halide::Internal::Call::PureExtern);
 }
-inline Halide::Expr ToBFloat(const Halide::Expr &f, bool rounded = false) {
-  return Halide::Internal::Call::make(Halide::UInt(16), rounded ? kUpperHalf : kToBFloat, {f},
-                                      Halide::Internal::Call::PureExtern);
+inline Halide::Expr ToBFloat(const Halide::Expr &f) {
+  return Halide::Internal::Call::make(Halide::UInt(16), kToBFloat, {f}, Halide::Internal::Call::PureExtern);
 }
 
 class BFloatShuffles : public Halide::Internal::IRMutator {
@@ -40,7 +38,7 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
   Halide::Expr visit(const Halide::Internal::Call *op) override {
     using namespace Halide;
     using Internal::Shuffle;
-    if (op->name != kFromBFloat && op->name != kToBFloat && op->name != kUpperHalf) return IRMutator::visit(op);
+    if (op->name != kFromBFloat && op->name != kToBFloat) return IRMutator::visit(op);
     const Expr from = mutate(op->args[0]);
     const int lanes = op->type.lanes();
     const auto all = [&](int value) { return Internal::make_const(UInt(16, lanes), value); };
@@ -57,7 +55,7 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
     // saturates, and never has to, for LLVM's sake: of a sum that does not it makes two instructions, not a masked
     // one.)
     const Expr up = (half(0) | (upper & all(1))) > all(0x8000);
-    const Expr rounded = op->name == kUpperHalf ? upper : select(up, saturating_add(upper, all(1)), upper);
+    const Expr rounded = select(up, saturating_add(upper, all(1)), upper);
     return Internal::Let::make(halves_name, Internal::Reinterpret::make(halves.type(), from),
                                Internal::Let::make(upper_name, half(1), rounded));
   }

@@ -47,8 +47,9 @@ Layout CommonLayout(const Problem &problem) {
 // channels, some of them share the same few sets of L2.)
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
-  plan->stream = kStreams && OutgrowCaches(problem, tuning);
-  plan->part_channels = std::min(channels, kSlots);
+  plan->stream = kStreams && OutgrowCaches(problem, tuning, plan->threads);
+  const bool roomless = Roomless(problem);
+  plan->part_channels = roomless && problem.dy.data ? channels : std::min(channels, kSlots);
   plan->part_batch = 1;
   const bool few = plan->threads > 1 && problem.batch < 2 * plan->threads;
   plan->split = size >= kTiny && (few || (problem.batch < 2 && channels * size > kLastElements));
@@ -61,16 +62,19 @@ void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   if (plan->split) return;
   if (plan->part_channels == channels && !problem.lengths) {
     const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
-    int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
+    int64_t room = roomless ? problem.batch : kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
     if (WantRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kRun * channels));
     plan->part_batch =
         std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
-    ForArrays(problem, [&](const Array &array) {
-      if (array.data && array.n_stride > kMost / plan->part_batch) plan->part_batch = 1;
-    });
   }
+  PlanByChannel(problem, plan);
+  ForArrays(problem, [&](const Array &array) {
+    if (array.data && array.n_stride > kMost / plan->part_batch) plan->part_batch = 1;
+  });
+  const int64_t batch_parts = CeilDiv(problem.batch, plan->part_batch);
   plan->channel_parts = CeilDiv(channels, plan->part_channels);
-  plan->parts = plan->channel_parts * CeilDiv(problem.batch, plan->part_batch);
+  plan->parts = plan->channel_parts * batch_parts;
+  if (plan->by_channel) plan->run = batch_parts;
 }
 
 }  // namespace haline
