@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,16 @@ class FetchAhead : public Halide::Internal::IRMutator {
   // has.
   FetchAhead(std::vector<std::string> inputs, std::string to, std::string loop, Distance distance)
       : inputs_(std::move(inputs)), to_(std::move(to)), loop_(std::move(loop)), distance_(std::move(distance)) {}
+
+  // In BlockSums, across channels: in memory's order what lies `ahead`, an input's bytes, beyond the chunk; nothing
+  // where that is 0.
+  static FetchAhead *OfRows(const std::vector<std::string> &inputs, int chunk) {
+    const Halide::Expr ahead = Halide::Internal::Variable::make(Halide::Int(32), "ahead");
+    auto *pass = new FetchAhead(inputs, "lanes.0", ".s1.k$", [ahead](const std::string &, int) { return ahead; });
+    pass->chunk_ = chunk;
+    pass->wanted_ = ahead != 0;
+    return pass;
+  }
 
   // In BlockSums, what the same step of a later chunk will read: of the next one, or, of small chunks, of one that lies
   // some kilobytes away. `chunk` is in elements.
@@ -45,7 +56,9 @@ class FetchAhead : public Halide::Internal::IRMutator {
     inside_ = inside_ || op->name.find(loop_) != std::string::npos;
     std::vector<Halide::Expr> outer;
     lets_.swap(outer);
+    if (chunk_ > 0 && inside_ && op->name.find(".s1.u") != std::string::npos) lane_ = op->name;
     const Halide::Internal::Stmt s = IRMutator::visit(op);
+    if (lane_ == op->name) lane_.clear();
     lets_.swap(outer);
     inside_ = before;
     return s;
@@ -66,14 +79,30 @@ class FetchAhead : public Halide::Internal::IRMutator {
     for (const Expr &let : lets_) substitute_in_all_lets(let).accept(&reads);
     substitute_in_all_lets(op->value).accept(&reads);
     Stmt s = op;
+    Stmt fetches;
+    std::map<std::string, int> reads_of;
     for (const Read &read : reads.found) {
       const int bytes = read.type.bytes();
       const Expr base = reinterpret(UInt(64), Variable::make(Handle(), read.name));
-      const Expr offset = cast<int64_t>(read.index) * bytes + cast<int64_t>(distance_(read.name, bytes));
+      const Expr away =
+          cast<int64_t>(distance_(read.name, bytes)) + OutOfOrder(read.name, reads_of[read.name]++) * bytes;
+      const Expr offset = cast<int64_t>(read.index) * bytes + away;
       const Expr address = reinterpret(Handle(), base + cast<uint64_t>(offset));
-      s = Block::make(Evaluate::make(Call::make(Int(32), "llvm.prefetch.p0", {address, 0, 3, 1}, Call::Extern)), s);
+      const Stmt fetch = Evaluate::make(Call::make(Int(32), "llvm.prefetch.p0", {address, 0, 3, 1}, Call::Extern));
+      fetches = fetches.defined() ? Block::make(fetches, fetch) : fetch;
     }
-    return s;
+    if (!fetches.defined()) return op;
+    return Block::make(wanted_.defined() ? IfThenElse::make(wanted_, fetches) : fetches, op);
+  }
+
+  // Of what a chunk's step reads, from the `number`th to what the step fetches of a later chunk: in memory's order, not
+  // in that of lanes.
+  Halide::Expr OutOfOrder(const std::string &input, int number) const {
+    using namespace Halide;
+    if (lane_.empty()) return Internal::make_zero(Int(64));
+    const Expr lane = Internal::Variable::make(Int(32), lane_), of_lane = chunk_ / kLanesOfChunk;
+    const Expr rows = (of_lane - 1) * lane - (kLanesOfChunk - 1) * number;
+    return cast<int64_t>(rows) * Internal::Variable::make(Int(32), input + ".stride.0");
   }
 
   struct Read {
@@ -101,6 +130,10 @@ class FetchAhead : public Halide::Internal::IRMutator {
   const std::vector<std::string> inputs_;
   const std::string to_, loop_;
   const Distance distance_;
+  static constexpr int kLanesOfChunk = 16;
+  int chunk_ = 0;        // elements, where rows are fetched in order
+  std::string lane_;     // the loop over a chunk's lanes, while in it
+  Halide::Expr wanted_;  // whether anything is fetched
   bool inside_ = false;
   std::vector<Halide::Expr> lets_;  // of the loop that the pass is in
 };

@@ -17,6 +17,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
   void configure() {
     AddInputs(-1);
     if (layout == Layout::kRows) channels = add_input<int>("channels");
+    if (layout == Layout::kLast) add_input<int>("ahead");  // as in moments_generator.cpp
   }
 
   void generate() {
@@ -52,6 +53,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
         get_pipeline().add_custom_lowering_pass(FetchAhead::OfChunks({"x", "dy", "residual"}, chunk));
         block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
       } else {
+        get_pipeline().add_custom_lowering_pass(FetchAhead::OfRows({"x", "dy", "residual"}, chunk));
         block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
       }
     }

@@ -25,6 +25,7 @@ class Moments : public KernelGenerator<Moments> {
   void configure() {
     AddInputs(-1);
     if (layout == Layout::kRows) channels = add_input<int>("channels");
+    if (layout == Layout::kLast) add_input<int>("ahead");  // bytes from a chunk to what is fetched meanwhile, or 0
   }
 
   void generate() {
@@ -60,6 +61,7 @@ class Moments : public KernelGenerator<Moments> {
         get_pipeline().add_custom_lowering_pass(FetchAhead::OfChunks({"x"}, chunk));
         return block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
       }
+      get_pipeline().add_custom_lowering_pass(FetchAhead::OfRows({"x"}, chunk));
       block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
     }
   }

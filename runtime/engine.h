@@ -262,6 +262,7 @@ class alignas(64) Engine {
   void ForSummed(const Part &part, bool parallel, const F &f);
   bool Lines(const Part &part, const Array &to) const;
   int32_t ToNext(const Part &part, const Array &array) const;
+  int32_t ToNextChunk(const Part &part, const Array &array) const;
   template <typename F>
   void ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f);
   template <typename F>

@@ -20,11 +20,13 @@ using Buffer = halide_buffer_t;
 struct ElementKernels {
   // *_last: for channels-last tensors, *_rows: of few channels,
   // *_lines: whose results are whole lines, past the caches; null functions where a back end has none.
-  Kernel<Buffer *, Buffer *> pivot, pivot_last;  // samples, pivot
-  // x, pivot, sums
-  Kernel<Buffer *, Buffer *, Buffer *> moments_small, moments_small_last, moments_large, moments_large_last;
-  // x, pivot, channels, sums
-  Kernel<Buffer *, Buffer *, int32_t, Buffer *> moments_small_rows, moments_large_rows;
+  Kernel<Buffer *, Buffer *> pivot, pivot_last;                       // samples, pivot
+  using Moments = Kernel<Buffer *, Buffer *, Buffer *>;               // x, pivot, sums
+  using MomentsLast = Kernel<Buffer *, Buffer *, int32_t, Buffer *>;  // x, pivot, ahead or channels, sums
+  Moments moments_small;
+  MomentsLast moments_small_last;
+  Moments moments_large;
+  MomentsLast moments_large_last, moments_small_rows, moments_large_rows;
   // x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, ahead, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t, Buffer *>
       flow_small, flow_large;
@@ -41,12 +43,14 @@ struct ElementKernels {
   // x, residual, scale, shift, has_residual, slope, eps, y, stats
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_few,
       wide_across_last, wide_along;
-  // x, dy, residual, coefficients, mean, has_residual, slope, form, sums
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> gradient_sums_small,
-      gradient_sums_small_last, gradient_sums_large, gradient_sums_large_last;
-  // x, dy, residual, coefficients, mean, has_residual, slope, form, channels, sums
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *>
-      gradient_sums_small_rows, gradient_sums_large_rows;
+  // x, dy, residual, coefficients, mean, has_residual, slope, form, sums; after form: ahead or channels
+  using GradientSums = Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *>;
+  using GradientSumsLast =
+      Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *>;
+  GradientSums gradient_sums_small;
+  GradientSumsLast gradient_sums_small_last;
+  GradientSums gradient_sums_large;
+  GradientSumsLast gradient_sums_large_last, gradient_sums_small_rows, gradient_sums_large_rows;
   // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, lead, x_ahead, dy_ahead, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, int32_t, int32_t, int32_t,
          Buffer *>
