@@ -35,14 +35,14 @@ class Flow : public Generator<Flow> {
       return Load(f(s, c, n), element, get_target());
     };
     number(i, c, n) = cast(type, coefficients(c, i, n));
-    const auto put = [&](const Expr &s) {
-      const Expr value = StoreResult(Result(load(before, s), {number(0, c, n), number(1, c, n), number(2, c, n)},
-                                            has_residual, load(residual, s), cast(type, slope), form),
-                                     form, element, get_target(), true);
-      return Put(y(s, c, n), value);
+    const auto place = [this](const Expr &s) { return y(s, c, n); };
+    const auto value = [&](const Expr &s) {
+      const Expr result = ResultByCase(load(before, s), {number(0, c, n), number(1, c, n), number(2, c, n)},
+                                       has_residual, load(residual, s), cast(type, slope), form);
+      return StoreResult(result, element, get_target(), true);
     };
     const Expr size = x.dim(0).extent();
-    lines = std::make_unique<Lines>(put, y, lead, size, chunk, line, q, c, n);
+    lines = std::make_unique<Lines>(place, value, y, lead, size, chunk, line, q, c, n);
     fetched(j, q, c, n) = Fetch(x(q * chunk + j * line, c, n), ahead);
 
     const Expr runs = min(size / kLanes, kMostRuns), step = size / runs;
@@ -72,7 +72,7 @@ class Flow : public Generator<Flow> {
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
     lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)),
-                    {form == 0, form == 1});
+                    ResultCases(cast(MathType(element), slope), form));
     fetched.compute_at(block_sums->EachChunk()).bound(j, 0, chunk * StorageType(element).bytes() / kLine).unroll(j);
     about->Schedule(LoopLevel(sums, c), vector);
     near_mean.compute_at(sums, c);
