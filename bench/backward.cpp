@@ -69,7 +69,7 @@ void BackwardWork::Run(const Shape &shape, Layout layout, const std::string &bac
 
 std::string BackwardWork::Check(const Shape &shape, Layout layout, const std::string &backend) {
   const int64_t planes = shape[0] * shape[1], size = Elements(shape) / planes;
-  Tensor mean(Shape{shape[0], shape[1]}, dtype_of<double>()), rstd = mean;
+  Tensor mean(Shape{shape[0], shape[1]}, work_.Scale(shape[1]).dtype()), rstd = mean;
   try {
     Statistics(shape, layout, backend, &mean, &rstd);
     work_.SpoilY(Elements(shape));
@@ -114,7 +114,7 @@ void BackwardWork::Measure(benchmark::State &state, const Shape &shape, Layout l
   const auto [verdict, added] = verdicts_.try_emplace({shape, layout, backend});
   if (added) verdict->second = Check(shape, layout, backend);
   if (!verdict->second.empty()) return work_.Refuse(state, verdict->second);
-  Tensor mean(Shape{shape[0], shape[1]}, dtype_of<double>()), rstd = mean;
+  Tensor mean(Shape{shape[0], shape[1]}, work_.Scale(shape[1]).dtype()), rstd = mean;
   Statistics(shape, layout, backend, &mean, &rstd);
   for (auto _ : state) {
     Run(shape, layout, backend, mean, rstd);

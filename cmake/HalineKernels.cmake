@@ -3,6 +3,7 @@
 
 include(HalineSchedules)
 haline_read_schedules("${PROJECT_SOURCE_DIR}/generators/schedules")
+haline_built_in_tuning("${PROJECT_SOURCE_DIR}/generators/schedules" "${PROJECT_BINARY_DIR}/generators/built_in_tuning.inc")
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(HALINE_BACKENDS ${HALINE_X86_BACKENDS})

@@ -18,23 +18,23 @@
 
 namespace haline {
 
-constexpr const char *kFromBFloat = "from_bfloat", *kToBFloat = "to_bfloat", *kUpperHalf = "upper_half";
+constexpr const char *kFromBFloat = "from_bfloat", *kToBFloat = "to_bfloat";
 
 // Whether the target's kernels have them so. They must call ScheduleBFloats.
 inline bool ShufflesBFloats(const Halide::Target &target) {
   return target.arch == Halide::Target::X86 && !target.has_gpu_feature();
 }
 
-// uint16 to the float whose upper half it is; the upper half of a float, which may be infinite or the one NaN: of those
-// that are bfloat16s, or rounded to nearest even. Calls that ScheduleBFloats's pass puts vectors' expressions in the
-// place of; the last argument tells it how many bfloat16s a register has.
+// uint16 to the float whose upper half it is; the upper half of a float, which may be infinite or the one NaN, rounded
+// to nearest even. Calls that ScheduleBFloats's pass puts vectors' expressions in the place of; the last argument tells
+// it how many bfloat16s a register has.
 inline Halide::Expr FromBFloat(const Halide::Expr &bits, const Halide::Target &target) {
   return Halide::Internal::Call::make(Halide::Float(32), kFromBFloat, {bits, target.natural_vector_size<uint16_t>()},
                                       Halide::Internal::Call::PureExtern);
 }
-inline Halide::Expr ToBFloat(const Halide::Expr &f, bool rounded, const Halide::Target &target) {
-  return Halide::Internal::Call::make(Halide::UInt(16), rounded ? kUpperHalf : kToBFloat,
-                                      {f, target.natural_vector_size<uint16_t>()}, Halide::Internal::Call::PureExtern);
+inline Halide::Expr ToBFloat(const Halide::Expr &f, const Halide::Target &target) {
+  return Halide::Internal::Call::make(Halide::UInt(16), kToBFloat, {f, target.natural_vector_size<uint16_t>()},
+                                      Halide::Internal::Call::PureExtern);
 }
 
 class BFloatShuffles : public Halide::Internal::IRMutator {
@@ -44,8 +44,8 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
 
   Expr visit(const Halide::Internal::Call *op) override {
     if (op->name == kFromBFloat) return From(op, mutate(op->args[0]));
-    if (op->name != kToBFloat && op->name != kUpperHalf) return IRMutator::visit(op);
-    if (op->name == kToBFloat && op->type.lanes() == Whole(op)) return ToWhole(op->args[0], op->type.lanes());
+    if (op->name != kToBFloat) return IRMutator::visit(op);
+    if (op->type.lanes() == Whole(op)) return ToWhole(op->args[0], op->type.lanes());
     return To(op, mutate(op->args[0]));
   }
 
@@ -53,12 +53,16 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
     if (op->value.type().is_vector()) lets_[op->name] = op->value;
     return IRMutator::visit(op);
   }
-  // (Of a single store: what it reads is the same wherever in its value that is.)
+  // (Of a single store: what it reads is the same wherever in its value that is. What nobody asks for any more goes:
+  // it may fetch.)
   Halide::Internal::Stmt visit(const Halide::Internal::LetStmt *op) override {
-    Halide::Internal::Stmt inner = op->body;
-    while (const auto *let = inner.as<Halide::Internal::LetStmt>()) inner = let->body;
-    if (op->value.type().is_vector() && inner.as<Halide::Internal::Store>()) lets_[op->name] = op->value;
-    return IRMutator::visit(op);
+    using namespace Halide::Internal;
+    Stmt inner = op->body;
+    while (const auto *let = inner.as<LetStmt>()) inner = let->body;
+    if (!op->value.type().is_vector() || !inner.as<Store>()) return IRMutator::visit(op);
+    lets_[op->name] = op->value;
+    const Stmt body = mutate(op->body);
+    return stmt_uses_var(body, op->name) ? LetStmt::make(op->name, mutate(op->value), body) : body;
   }
 
   // bfloat16s of a register.
@@ -77,25 +81,25 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
     }
     if (Whole(op) != 16 || lanes != 8) return reinterpret(op->type, cast(UInt(32, lanes), bits) << 16);
     // Without shuffles across a register: twice in it, as it can be loaded, and then each half's own half of them.
-    const Expr twice = Shuffle::make_concat({bits, bits}), zeros = Internal::make_zero(twice.type());
+    const std::string name = Internal::unique_name("bits");
+    const Expr once = Internal::Variable::make(bits.type(), name), twice = Shuffle::make_concat({once, once});
     std::vector<int> from;
     for (int i = 0; i < lanes; i++) from.insert(from.end(), {2 * lanes, i < lanes / 2 ? i : lanes + i});
-    return Internal::Reinterpret::make(op->type, Shuffle::make({twice, zeros}, from));
+    const Expr halves = Shuffle::make({twice, Internal::make_zero(twice.type())}, from);
+    return Internal::Let::make(name, bits, Internal::Reinterpret::make(op->type, halves));
   }
 
   static Expr To(const Halide::Internal::Call *op, const Expr &f) {
     using namespace Halide;
     const int lanes = op->type.lanes();
-    const bool rounded = op->name == kUpperHalf;
     if (!Shuffled(op)) {
       const Expr bits = reinterpret(UInt(32, lanes), f);
-      return cast(op->type, (rounded ? bits : bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+      return cast(op->type, (bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
     }
     const std::string name = Internal::unique_name("halves");
     const Expr halves = Internal::Variable::make(UInt(16, 2 * lanes), name);
     const auto half = [&](int which) { return Shuffle::make_slice(halves, which, 2, lanes); };
-    return Internal::Let::make(name, Internal::Reinterpret::make(halves.type(), f),
-                               rounded ? half(1) : Rounded(half(1), half(0), true));
+    return Internal::Let::make(name, Internal::Reinterpret::make(halves.type(), f), Rounded(half(1), half(0), true));
   }
 
   // A whole vector's: even and odd elements apart.
@@ -132,7 +136,10 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
   static Expr FromWords(const Expr &bits, int which) {
     using namespace Halide;
     const int lanes = bits.type().lanes() / 2;
-    const Expr words = Internal::Reinterpret::make(UInt(32, lanes), bits);
+    // (What is fetched with them (stream.h) is fetched once.)
+    const auto *const fetches = bits.as<Internal::Call>();
+    const bool again = which == 1 && fetches && fetches->is_intrinsic(Internal::Call::return_second);
+    const Expr words = Internal::Reinterpret::make(UInt(32, lanes), again ? fetches->args[1] : bits);
     const Expr upper = which == 0 ? words << 16 : words & Internal::make_const(words.type(), int64_t{0xffff0000});
     return Internal::Reinterpret::make(Float(32, lanes), upper);
   }

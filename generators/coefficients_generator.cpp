@@ -52,12 +52,7 @@ class Coefficients : public KernelGenerator<Coefficients> {
     // x86-avx512, one core, planes of 64 elements: 1.8 ns a plane; 2.2 with the roots worked out for all.
     const int width = VectorSize();
     ScheduleColumns(coefficients, 7, numbers->columns, total, block, width);
-    const LoopLevel vectors(coefficients, Var("co"));
-    numbers->moments.compute_at(vectors).vectorize(c, width);
-    numbers->line.compute_at(vectors).bound(numbers->i, 0, width).vectorize(numbers->i);
-    numbers->line.update().vectorize(numbers->rooted);
-    numbers->any_large.compute_at(vectors);
-    numbers->any_large.update().atomic().vectorize(numbers->lane);
+    numbers->Schedule(LoopLevel(coefficients, Var("co")), width);
   }
 
  private:

@@ -58,29 +58,22 @@ inline Halide::Expr Load(const Halide::Expr &v, Element e, const Halide::Target 
   return reinterpret<float>(magnitude | ((bits & 0x8000) << 16));
 }
 
-// A double as the float that it is as a 16-bit element: rounded once, to nearest even, by adding a number so large that
-// the sum's last digit is the element's, and taking it away again. The sign is that of v, of what becomes 0 too.
-inline Halide::Expr RoundedToElement(const Halide::Expr &v, Element e) {
+// A double as a float that is rounded to the same 16-bit element: of 16 digits, cut off to odd (the last is 1 where any
+// digit beyond it was). That is two digits more than elements need for this, float16s and bfloat16s, and so few that
+// the least bfloat16s are no less exact as floats.
+inline Halide::Expr RoundedToOdd(const Halide::Expr &v) {
   using namespace Halide;
-  const int digits = e == Element::kF16 ? 10 : 7;  // after the binary point
-  const auto word = [](uint64_t value) { return Expr(Internal::UIntImm::make(UInt(64), value)); };
-  const auto power = [&](int i) { return reinterpret<double>(word(static_cast<uint64_t>(i + 1023) << 52)); };  // 2^i
-  const Expr bits = reinterpret<uint64_t>(v), exponent = word(0x7ff0000000000000u), sign = word(0x8000000000000000u);
-  // (Denormal elements have the last digit of the smallest normal ones. What is beyond 2^200 is infinite in any case.)
-  const Expr unit = min(max(reinterpret<double>(bits & exponent), power(e == Element::kF16 ? -14 : -126)), power(200));
-  const Expr large = unit * (power(52 - digits) * Expr(1.5));
-  const Expr rounded = (v + large) - large;
-  return cast<float>(reinterpret<double>(reinterpret<uint64_t>(rounded) | (bits & sign)));
+  const Expr bits = reinterpret<uint64_t>(v), beyond = Internal::UIntImm::make(UInt(64), (uint64_t{1} << 37) - 1);
+  return cast<float>(reinterpret<double>((bits | ((bits & beyond) + beyond)) & ~beyond));
 }
 
-// A float, finite, infinite, or the one NaN, as the bits of a 16-bit element: rounded to nearest even, unless it is
-// known to be such an element.
-inline Halide::Expr ElementBits(const Halide::Expr &f, bool rounded, Element e, const Halide::Target &target) {
+// A float, finite, infinite, or the one NaN, as the bits of a 16-bit element: rounded to nearest even.
+inline Halide::Expr ElementBits(const Halide::Expr &f, Element e, const Halide::Target &target) {
   using namespace Halide;
   const Expr bits = reinterpret<uint32_t>(f);
   if (e == Element::kBF16) {
-    if (ShufflesBFloats(target)) return ToBFloat(f, rounded, target);
-    return cast<uint16_t>((rounded ? bits : bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    if (ShufflesBFloats(target)) return ToBFloat(f, target);
+    return cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
   }
   if (target.has_feature(Target::F16C) || target.arch == Target::ARM) return reinterpret<uint16_t>(cast<float16_t>(f));
   // Normal: rebias the exponent and round off 13 bits. Denormal: adding 0.5 lets the float unit round.
@@ -94,19 +87,17 @@ inline Halide::Expr ElementBits(const Halide::Expr &f, bool rounded, Element e, 
 // A float or double, rounded once, to nearest even; no NaN but the one that haline writes.
 inline Halide::Expr StoreNumber(const Halide::Expr &v, Element e, const Halide::Target &target) {
   if (StorageType(e).is_float()) return cast(StorageType(e), v);
-  const bool wide = v.type() == Halide::Float(64);
-  return ElementBits(wide ? RoundedToElement(v, e) : v, wide, e, target);
+  return ElementBits(v.type() == Halide::Float(64) ? RoundedToOdd(v) : v, e, target);
 }
 
 // A float or double rounded once; a NaN becomes the one of 16 bits and, on demand, that of other types.
 inline Halide::Expr Store(const Halide::Expr &v, Element e, const Halide::Target &target, bool one_nan = false) {
   if (StorageType(e).is_float()) return one_nan ? OneNan(cast(StorageType(e), v)) : cast(StorageType(e), v);
-  const bool wide = v.type() == Halide::Float(64);
-  const Halide::Expr f = wide ? RoundedToElement(v, e) : v;
-  if (e == Element::kBF16) return ElementBits(OneNan(f), wide, e, target);
+  const Halide::Expr f = v.type() == Halide::Float(64) ? RoundedToOdd(v) : v;
+  if (e == Element::kBF16) return ElementBits(OneNan(f), e, target);
   // Of float16 afterwards: x86 stores by the conversion itself, where nothing comes after it, and that would be no
   // store past the caches (stream.h).
-  return select(f == f, ElementBits(f, wide, e, target), Halide::cast<uint16_t>(0x7e00));
+  return select(f == f, ElementBits(f, e, target), Halide::cast<uint16_t>(0x7e00));
 }
 
 }  // namespace haline

@@ -37,13 +37,14 @@ class Flow : public Generator<Flow> {
     number(i, c, n) = cast(type, coefficients(c, i, n));
     const auto place = [this](const Expr &s) { return y(s, c, n); };
     const auto value = [&](const Expr &s) {
-      const Expr result = ResultByCase(load(before, s), {number(0, c, n), number(1, c, n), number(2, c, n)},
-                                       has_residual, load(residual, s), cast(type, slope), form);
+      // (Where L2 holds the planes, as fast as without; of 8 MiB, one Zen 5 thread, 0.65 and 0.71 of a copy.)
+      const Expr x_before = Load(Fetched(before(s, c, n), 1024), element, get_target());
+      const Expr result = ResultByCase(x_before, {number(0, c, n), number(1, c, n), number(2, c, n)}, has_residual,
+                                       load(residual, s), cast(type, slope), form);
       return StoreResult(result, element, get_target(), true);
     };
     const Expr size = x.dim(0).extent();
     lines = std::make_unique<Lines>(place, value, y, lead, size, chunk, line, q, c, n);
-    fetched(j, q, c, n) = Fetch(x(q * chunk + j * line, c, n), ahead);
 
     const Expr runs = min(size / kLanes, kMostRuns), step = size / runs;
     const auto sample = [=, this](const Expr &u, const Expr &run) { return load(x, run * step + u); };
@@ -56,9 +57,11 @@ class Flow : public Generator<Flow> {
     r.where(size * bytes > ahead);
     sampled(c, n) = Fetch(x(r * step, c, n), x.dim(1).stride() * bytes);
     kept(c, n) = Put(pivot(c, n), cast<double>(near_mean(c, n)));
-    const auto terms = [=, this](const Expr &s) { return MomentTerms(load(x, s) - near_mean(c, n)); };
-    block_sums = std::make_unique<BlockSums>(
-        terms, size, chunk, b, c, n, [this](const Expr &q) { return lines->Chunk(q, c, n) + fetched(0, q, c, n); });
+    const auto terms = [=, this](const Expr &s) {
+      return MomentTerms(Load(Fetched(x(s, c, n), ahead), element, get_target()) - near_mean(c, n));
+    };
+    block_sums = std::make_unique<BlockSums>(terms, size, chunk, b, c, n,
+                                             [this](const Expr &q) { return lines->Chunk(q, c, n); });
     sums(c, which, b, n) =
         After(lines->Rest(c, n) + kept(c, n) + sampled(c, n), mux(which, block_sums->Total(b, c, n)));
   }
@@ -73,7 +76,6 @@ class Flow : public Generator<Flow> {
     block_sums->Schedule(LoopLevel(sums, b), vector);
     lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)),
                     ResultCases(cast(MathType(element), slope), form));
-    fetched.compute_at(block_sums->EachChunk()).bound(j, 0, chunk * StorageType(element).bytes() / kLine).unroll(j);
     about->Schedule(LoopLevel(sums, c), vector);
     near_mean.compute_at(sums, c);
     kept.compute_at(sums, c);
@@ -82,8 +84,8 @@ class Flow : public Generator<Flow> {
   }
 
  private:
-  Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, j{"j"}, u{"u"}, i{"i"}, q{"q"};
-  Func fetched{"fetched"}, near_mean{"near_mean"}, kept{"kept"}, number{"number"}, sampled{"sampled"};
+  Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, u{"u"}, i{"i"}, q{"q"};
+  Func near_mean{"near_mean"}, kept{"kept"}, number{"number"}, sampled{"sampled"};
   std::unique_ptr<PlanePivot> about;
   std::unique_ptr<Lines> lines;
   std::unique_ptr<BlockSums> block_sums;

@@ -41,16 +41,19 @@ class GradientFlow : public Generator<GradientFlow> {
     const int line = kLine / StorageType(element).bytes();
     const Expr size = x.dim(0).extent();
     lines = std::make_unique<Lines>(place, value, dx, lead, size, chunk, line, q, c, n);
-    x_fetched(j, q, c, n) = Fetch(x(q * chunk + j * line, c, n), x_ahead);
-    dy_fetched(j, q, c, n) = Fetch(dy(q * chunk + j * line, c, n), dy_ahead);
 
     const auto terms = [=, this](const Expr &s) {
-      const Expr g = load(dy, s), d = load(x, s) - cast(MathType(element), mean(c, n));
-      return GradientTerms(g, d);
+      const Expr center = cast(MathType(element), mean(c, n));
+      Exprs values = GradientTerms(load(dy, s), load(x, s) - center);
+      // x and dy in turns, where both are needed.
+      const auto fetched = [&](Input<Volume> &f, const Expr &ahead) {
+        return Load(Fetched(f(s, c, n), ahead), element, get_target());
+      };
+      values[1] = GradientTerms(fetched(dy, dy_ahead), fetched(x, x_ahead) - center)[1];
+      return values;
     };
-    block_sums = std::make_unique<BlockSums>(terms, size, chunk, b, c, n, [this](const Expr &q) {
-      return lines->Chunk(q, c, n) + x_fetched(0, q, c, n) + dy_fetched(0, q, c, n);
-    });
+    block_sums = std::make_unique<BlockSums>(terms, size, chunk, b, c, n,
+                                             [this](const Expr &q) { return lines->Chunk(q, c, n); });
     sums(c, which, b, n) = After(lines->Rest(c, n), mux(which, block_sums->Total(b, c, n)));
   }
 
@@ -66,16 +69,12 @@ class GradientFlow : public Generator<GradientFlow> {
     block_sums->Schedule(LoopLevel(sums, b), vector);
     number.compute_at(sums, c).bound(i, 0, 3).unroll(i);
     about.compute_at(sums, c);
-    const LoopLevel each_chunk = block_sums->EachChunk();
-    lines->Schedule(each_chunk, LoopLevel(sums, c), natural_vector_size(StorageType(element)));
-    for (Func *f : {&x_fetched, &dy_fetched}) {
-      f->compute_at(each_chunk).bound(j, 0, chunk * StorageType(element).bytes() / kLine).unroll(j);
-    }
+    lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)));
   }
 
  private:
-  Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, i{"i"}, j{"j"}, q{"q"};
-  Func x_fetched{"x_fetched"}, dy_fetched{"dy_fetched"}, number{"number"}, about{"about"};
+  Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, i{"i"}, q{"q"};
+  Func number{"number"}, about{"about"};
   std::unique_ptr<Lines> lines;
   std::unique_ptr<BlockSums> block_sums;
 };

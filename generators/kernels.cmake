@@ -31,6 +31,8 @@ set(HALINE_KERNELS
     "apply|apply|S|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "apply_last|apply|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "apply_lines|apply|X|layout=last|lines=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "group|group|S|x.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "column|column|L|x.type=<storage>|scale.type=<math>|shift.type=<math>|y.type=<storage>"
     "wide_across|wide|S|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_few|wide|S|lanes=1|few=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_across_last|wide|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"

@@ -43,6 +43,13 @@ struct PlanePivot {
     if (unroll > 1) runs.update().unroll(runs.rvars()[0], unroll);
     tree->Schedule(at);
   }
+
+  // Vectors across channels, the lanes of one vector in registers; inside the loop `at`.
+  void ScheduleAcross(const Halide::LoopLevel &at, int vector) {
+    const Halide::Var u = runs.args()[0], c = runs.args()[1];
+    runs.compute_at(at).bound(u, 0, kLanes).reorder_storage(c, u).reorder(c, u).vectorize(c, vector).unroll(u);
+    runs.update().reorder(c, u, run[0]).vectorize(c, vector).unroll(u);
+  }
 };
 
 }  // namespace haline

@@ -20,17 +20,21 @@ namespace haline {
 struct PlaneNumbers {
   using OfPlane = std::function<Halide::Expr(Halide::Expr plane)>;
 
-  // Of plane (c, n): {s1, s2}, and what is given of any plane (c, n). `width`: planes of a vector.
+  // Of plane (c, n): {s1, s2}, and what is given of any plane (c, n). `width`: planes of a vector. `power_of_two`: what
+  // says whether count is one, whose reciprocal, which is exact, is multiplied by then.
   PlaneNumbers(Element element, int width, const Exprs &sums, const OfPlane &pivot, const OfPlane &gain,
-               const OfPlane &offset, const Halide::Expr &eps, const Halide::Expr &count, Halide::Var c,
-               Halide::Var n) {
+               const OfPlane &offset, const Halide::Expr &eps, const Halide::Expr &count, Halide::Var c, Halide::Var n,
+               const Halide::Expr &power_of_two = Halide::Expr()) {
     using namespace Halide;
     const bool wide = element == Element::kF64;
     const auto rounded = [&](const Expr &e) { return cast<double>(cast(MathType(element), e)); };
     const Expr s1 = sums[0], s2 = sums[1];
+    const auto mean_of = [&](const Expr &sum) {
+      return power_of_two.defined() ? select(power_of_two, sum * (1 / count), sum / count) : sum / count;
+    };
     {
-      const Expr delta = s1 / count;
-      const Expr difference = s2 / count - delta * delta;
+      const Expr delta = mean_of(s1);
+      const Expr difference = mean_of(s2) - delta * delta;
       const Expr var = select(difference < 0, 0, difference);  // not max, which may lose a NaN
       const Expr rstd = select(var + eps > 0, 1 / sqrt(var + eps), 0);
       moments(c, n) = Tuple(delta, pivot(c) + delta, var, rstd, gain(c) * rstd);
@@ -76,6 +80,16 @@ struct PlaneNumbers {
                       (eps >= Expr(wide ? 1e-250 : 1e-24) || s2 >= count * Expr(wide ? 1e-280 : 1e-30)) &&
                       abs(mean) < finite && abs(h) < finite && abs(a) < finite && abs(b) < finite;
     columns(c, n) = Tuple(h, rounded(a), b, select(fast, cast<double>(1), 0), mean, var, rstd);
+  }
+
+  // What the columns are made from: vectors across planes, inside the loop `at` over them.
+  void Schedule(const Halide::LoopLevel &at, int width) {
+    const Halide::Var c = moments.args()[0];
+    moments.compute_at(at).vectorize(c, width);
+    line.compute_at(at).bound(i, 0, width).vectorize(i);
+    line.update().vectorize(rooted);
+    any_large.compute_at(at);
+    any_large.update().atomic().vectorize(lane);
   }
 
   Halide::Var i{"i"}, v{"v"};

@@ -124,7 +124,7 @@ class BlockSums {
     tree_ = std::make_unique<LaneTree>(lanes, "lane_tree");
   }
 
-  Exprs Total(const Halide::Var &b, const Halide::Var &c, const Halide::Var &n) const {
+  Exprs Total(const Halide::Expr &b, const Halide::Var &c, const Halide::Var &n) const {
     return tree_->Total({b, c, n});
   }
 
@@ -173,6 +173,15 @@ class BlockSums {
     lanes_.update(1).never_partition(u_);
     if (masks) lanes_.update(1).never_partition(co);
     small_tail_ = true;
+  }
+
+  // Vectors across channels, one of them inside the loop `at`: a lane's sums stay in registers.
+  void ScheduleColumn(const Halide::LoopLevel &at, int vector) {
+    const Halide::Var c = lanes_.args()[2];
+    Halide::Func kept = lanes_.in();
+    kept.compute_at(at).bound(u_, 0, kLanes).reorder_storage(c, u_).reorder(c, u_).vectorize(c, vector);
+    lanes_.compute_at(kept, u_).vectorize(c, vector);
+    for (int i : {0, 1}) lanes_.update(i).reorder(c, i == 0 ? k_[0] : tail_[0]).vectorize(c, vector);
   }
 
   // Vectors along rows of `row` channels.

@@ -6,9 +6,11 @@
 #define HALINE_GENERATORS_STREAM_H_
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "Halide.h"
@@ -16,7 +18,7 @@
 namespace haline {
 
 constexpr int kLine = 64;  // bytes
-constexpr const char *kPut = "haline_put", *kFetch = "haline_fetch";
+constexpr const char *kPut = "haline_put", *kFetch = "haline_fetch", *kFetched = "haline_fetched";
 
 // For a Func to be: `value`, written where `to` is, an element of an input. Whole vectors have to begin with a line, or
 // divide it evenly.
@@ -29,6 +31,13 @@ inline Halide::Expr Put(const Halide::Expr &to, const Halide::Expr &value) {
 inline Halide::Expr Fetch(const Halide::Expr &next, const Halide::Expr &ahead) {
   using namespace Halide;
   return Internal::Call::make(Int(32), kFetch, {next, ahead}, Internal::Call::Extern);
+}
+
+// `load`, elements of an input, each line of which fetches the one that lies `ahead` bytes after it: one by one among
+// what is worked out of them, as processors have few places for lines that are on their way.
+inline Halide::Expr Fetched(const Halide::Expr &load, const Halide::Expr &ahead) {
+  using namespace Halide;
+  return Internal::Call::make(load.type(), kFetched, {load, ahead}, Internal::Call::PureExtern);
 }
 
 // `e`, after what `nothing` asks for.
@@ -44,23 +53,69 @@ class PutAndFetch : public Halide::Internal::IRMutator {
     using namespace Halide;
     using namespace Halide::Internal;
     const Call *const call = op->value.as<Call>();
-    if (!call || (call->name != kPut && call->name != kFetch)) return IRMutator::visit(op);
+    if (!call || (call->name != kPut && call->name != kFetch)) {
+      Begin(*op);
+      return IRMutator::visit(op);
+    }
     nothing_.insert(op->name);
     const auto *element = call->args[0].as<Internal::Load>();
     _halide_user_assert(element) << call->name << " wants an element of an input\n";
     if (call->name == kPut) {
       const int lanes = op->value.type().lanes(), bytes = element->type.bytes();
       const bool whole = is_const_one(op->predicate);
+      Begin(*op);
       // Where whole vectors go, lines begin, wherever the plane does: the store says so itself.
       const ModulusRemainder index(whole ? std::min(lanes, kLine / bytes) : 1, 0);
       Parameter base(element->type.element_of(), true, 3, element->name);
       base.set_host_alignment(whole && lanes > 1 ? kLine : bytes);
       return Store::make(element->name, mutate(call->args[1]), element->index, base, op->predicate, index);
     }
-    const Expr base = reinterpret(UInt(64), Variable::make(Handle(), element->name));
-    const Expr offset = cast<int64_t>(element->index) * element->type.bytes() + cast<int64_t>(call->args[1]);
+    return Evaluate::make(Prefetch(*element, element->index, call->args[1]));
+  }
+
+  Halide::Expr visit(const Halide::Internal::Call *op) override {
+    using namespace Halide;
+    using namespace Halide::Internal;
+    if (op->name != kFetched) return IRMutator::visit(op);
+    const Expr load = mutate(op->args[0]);
+    const auto *const element = load.as<Internal::Load>();
+    _halide_user_assert(element) << kFetched << " wants elements of an input\n";
+    const auto *const ramp = element->index.as<Ramp>();
+    const auto *const ahead = op->args[1].as<Broadcast>();
+    if (!ramp || !ahead || !FetchesLine(*element, ramp->base)) return load;
+    return Call::make(op->type, Call::return_second, {Prefetch(*element, ramp->base, ahead->value), load},
+                      Call::PureIntrinsic);
+  }
+
+  void Begin(const Halide::Internal::Store &op) {
+    const auto *const ramp = op.index.as<Halide::Internal::Ramp>();
+    const auto first = ramp ? Halide::Internal::as_const_int(ramp->base) : std::nullopt;
+    fetched_.clear();
+    first_ = first ? *first : 0;
+  }
+
+  // Whether the vector that begins with element `at` is the first of its line, in a Func's store of the lanes that
+  // begin with first_. (A line's vectors are those of one lane or of neighbouring ones.)
+  bool FetchesLine(const Halide::Internal::Load &element, const Halide::Expr &at) {
+    const int bytes = element.type.bytes();
+    if (first_ * bytes % kLine != 0) return false;
+    for (const auto &[name, other] : fetched_) {
+      if (name != element.name) continue;
+      const auto apart = Halide::Internal::as_const_int(Halide::Internal::simplify(at - other));
+      if (apart && std::abs(*apart) * bytes < kLine) return false;
+    }
+    fetched_.emplace_back(element.name, at);
+    return true;
+  }
+
+  static Halide::Expr Prefetch(const Halide::Internal::Load &element, const Halide::Expr &at,
+                               const Halide::Expr &ahead) {
+    using namespace Halide;
+    using namespace Halide::Internal;
+    const Expr base = reinterpret(UInt(64), Variable::make(Handle(), element.name));
+    const Expr offset = cast<int64_t>(at) * element.type.bytes() + cast<int64_t>(ahead);
     const Expr address = reinterpret(Handle(), base + cast<uint64_t>(offset));
-    return Evaluate::make(Call::make(Int(32), "llvm.prefetch.p0", {address, 0, 3, 1}, Call::Extern));
+    return Call::make(Int(32), "llvm.prefetch.p0", {address, 0, 3, 1}, Call::Extern);
   }
 
   Halide::Expr visit(const Halide::Internal::Load *op) override {
@@ -68,6 +123,8 @@ class PutAndFetch : public Halide::Internal::IRMutator {
   }
 
   std::set<std::string> nothing_;
+  std::vector<std::pair<std::string, Halide::Expr>> fetched_;  // by the store that the pass is in
+  int64_t first_ = 0;
 };
 
 // The elements of a plane, written past the caches by a Func's side: chunks of whole lines one by one, and, apart, the

@@ -106,13 +106,16 @@ class PlaneScale {
   Halide::Expr factor;  // a function of c and n
 };
 
-// to(c, which, n) = numbers[which], unless nobody wants them: their stride is 0 then.
+// to(c, which, n) = numbers[which], unless nobody wants them: their stride is 0 then. Where `adds` is true, they are
+// added to what is there, which samples may share.
 template <typename F>
-void DefineKept(F &to, const Halide::Var &c, const Halide::Var &n, const Exprs &numbers) {
+void DefineKept(F &to, const Halide::Var &c, const Halide::Var &n, const Exprs &numbers,
+                const Halide::Expr &adds = false) {
   to(c, Halide::Var("which"), n) = Halide::undef<double>();
   Halide::RDom r(0, static_cast<int>(numbers.size()), "r");
   r.where(to.dim(1).stride() != 0);
-  to(c, r, n) = OneNan(Halide::mux(r, numbers));
+  const Halide::Expr number = OneNan(Halide::mux(r, numbers));
+  to(c, r, n) = Halide::select(adds, to(c, r, n) + number, number);
 }
 
 // The most elements of planes that the kernel of few elements takes. runtime/tiny.h has the same numbers. (Versions for
@@ -132,16 +135,18 @@ struct WideSchedule {
   Halide::Expr plain;  // no activation, no residual
   Halide::OutputImageParam to;
   Halide::Var s, c, n, which;
+  bool turned = false;                      // few = 0: results are made with vectors across planes
   std::vector<Halide::Expr> versions = {};  // conditions under which a plane's numbers take less work
+  Halide::Expr turnable = {};               // see AcrossPlanes; where there is none, `plain`
 
   // Planes `vector` at a time, `batch` vectors of them a step: first the numbers of all, then the results. (What a
   // plane's numbers wait for, sums in order, a square root and a division, takes four times as long as it takes work.)
   //
   // `few` > 0: planes of up to that many elements that lie beside each other. Each size is a version of its own,
   // without loops, in which elements are turned on their way into vectors across planes and on their way out of them;
-  // with activation or residual only those of less than four elements, which the other kernel can't read. `few` = 0: at
+  // of four elements and more, which the other kernel can read, only where they are `turnable`. `few` = 0: at
   // least four elements, planes anywhere. The sums are made with vectors across planes, the results with vectors along
-  // them, as each number can be broadcast from memory for nothing.
+  // them, as each number can be broadcast from memory for nothing; or, where they are `turned`, across planes too.
   //
   // Zen 5, one thread, AVX-512, nanoseconds a plane, before (one vector of planes a step, all turned twice) and now:
   //   S         1     2     3     4     5     8     9     16    27    63
@@ -149,6 +154,8 @@ struct WideSchedule {
   //             0.62  0.79  1.28  1.14  1.83  2.44  4.95  5.39  9.70  19.0
   //   gradient  3.20  3.77  4.46  4.85  12.3  8.88  13.5  11.6  16.5  33.2
   //             0.82  1.14  1.53  1.63  2.32  3.36  7.33  7.25  13.6  27.4
+  // The gradient of float32 planes that lie anywhere, along planes and turned, a vector of planes a step: S = 4 4.3 and
+  // 2.6, 9 7.6 and 6.1, 16 7.5 and 7.5, 49 26.8 and 25.4, in half the code.
   void AcrossPlanes(int vector, int batch, int few) {
     using Halide::TailStrategy;
     Halide::Var so("so"), si("si");
@@ -163,17 +170,28 @@ struct WideSchedule {
       for (int size = 1; size <= few; size++) {
         Halide::Expr all = dense(to, size);
         for (auto &[input, image] : inputs) all = all && dense(image, size);
-        if (size >= Turn::kSide) all = all && plain;
-        result.specialize(all)
-            .split(s, so, si, size, TailStrategy::RoundUp)
-            .reorder(si, ci, so, cg, cb, n)
-            .vectorize(si)
-            .vectorize(ci);
+        std::vector<Halide::Expr> forms = {plain};
+        if (turnable.defined()) forms.push_back(turnable);
+        if (size < Turn::kSide) forms = {Halide::Internal::const_true()};
+        for (const Halide::Expr &form : forms) {
+          result.specialize(all && form)
+              .split(s, so, si, size, TailStrategy::RoundUp)
+              .reorder(si, ci, so, cg, cb, n)
+              .vectorize(si)
+              .vectorize(ci);
+        }
       }
       result.split(s, so, si, 1).reorder(si, ci, so, cg, cb, n);
       result.specialize_fail("few elements of planes that lie beside each other wanted");
       turn->ScheduleOut(Halide::LoopLevel(result, so), vector);
       turn->turned.specialize(plain);
+    } else if (turned) {
+      result.split(s, so, si, Turn::kSide, TailStrategy::ShiftInwards)
+          .reorder(si, ci, so, cg, cb, n)
+          .vectorize(si)
+          .unroll(ci);
+      turn->ScheduleOut(Halide::LoopLevel(result, so), vector);
+      result.specialize(plain);
     } else {
       result.split(s, so, si, vector / 2, TailStrategy::Predicate).reorder(si, so, ci, cg, cb, n).vectorize(si);
       result.specialize(plain);
@@ -181,8 +199,9 @@ struct WideSchedule {
 
     const Halide::LoopLevel group = ScheduleLast(vector, batch);
     for (auto &[input, image] : inputs) {
-      const Halide::LoopLevel at = few > 0 ? Halide::LoopLevel(result, cb) : group;
-      input->ScheduleIn(at, vector, few > 0 ? vector * batch : vector, few,
+      const bool kept = few > 0 || turned;
+      const Halide::LoopLevel at = kept ? Halide::LoopLevel(result, cb) : group;
+      input->ScheduleIn(at, vector, kept ? vector * batch : vector, few,
                         [&, &image = image](int size) { return dense(image, size); });
     }
     std::vector<Halide::Func> funcs(per_plane.begin(), per_plane.end() - 1);
@@ -192,7 +211,8 @@ struct WideSchedule {
       if (!f.has_update_definition()) continue;
       const Halide::RVar r = f.rvars(0)[0];
       f.update().reorder(c, r).vectorize(c);
-      for (int size = 1; size <= few; size++) f.update().specialize(plain && to.dim(0).extent() == size).unroll(r);
+      const Halide::Expr unrolled = turnable.defined() ? turnable : plain;
+      for (int size = 1; size <= few; size++) f.update().specialize(unrolled && to.dim(0).extent() == size).unroll(r);
       f.update().specialize(plain);
     }
   }
@@ -201,7 +221,11 @@ struct WideSchedule {
   // `batch` a step, as above. Zen 5, one thread, AVX-512, GB/s at S = 4 and 16, 1 and 4 a step: the gradient 3.3 and
   // 8.3, 10.7 and 18.2; forward 17.4 and 19.4, 22.7 and 25.5 in L2, but 9.8 and 8.2 for 16 MiB with S = 4.
   void AcrossChannels(int vector, int batch) {
-    Batches(result, numbers, which, vector, batch);
+    if (numbers.has_update_definition()) {
+      Batches(result, numbers.update(), numbers.rvars(0)[0], vector, batch);
+    } else {
+      Batches(result, numbers, which, vector, batch);
+    }
     result.reorder(ci, cg, s, cb, n).vectorize(ci);
     std::vector<Halide::Func> funcs(per_plane.begin(), per_plane.end() - (batch > 1));
     for (PlaneSum *sum : sums) funcs.push_back(sum->sum);
@@ -256,13 +280,15 @@ struct WideSchedule {
   // What results are made from, of `batch` vectors of planes for each iteration of cb; the loop over the vectors.
   Halide::LoopLevel ScheduleLast(int vector, int batch) {
     Halide::Func last = per_plane.back();
-    last.compute_at(result, cb)
-        .store_in(Halide::MemoryType::Stack)
-        .bound_storage(c, vector * batch)
-        .bound_storage(n, 1);
-    last.split(c, cg, ci, vector, Halide::TailStrategy::RoundUp).reorder(ci, cg, n).vectorize(ci);
+    Stage(last, vector, batch);
     for (const Halide::Expr &version : versions) last.specialize(version);
     return Halide::LoopLevel(last, cg);
+  }
+
+  // Numbers (c, n) of `batch` vectors of planes, made for each iteration of cb.
+  void Stage(Halide::Func f, int vector, int batch) {
+    f.compute_at(result, cb).store_in(Halide::MemoryType::Stack).bound_storage(c, vector * batch).bound_storage(n, 1);
+    f.split(c, cg, ci, vector, Halide::TailStrategy::RoundUp).reorder(ci, cg, n).vectorize(ci);
   }
 
   const Halide::Var co{"co"}, ci{"ci"}, cb{"cb"}, cg{"cg"};

@@ -6,6 +6,7 @@
 // Serves the tiny planes (`lanes` = 1) and those that float sums can't do justice (`lanes` = 16): see wide.h.
 #include "activation.h"
 #include "estimates.h"
+#include "tiny_last.h"
 #include "wide.h"
 
 namespace haline {
@@ -39,7 +40,8 @@ class Wide : public KernelGenerator<Wide> {
     // (Bounds inference does not see that a batch of planes ends with the last.)
     const bool across = Across();
     const Expr p = across ? unsafe_promise_clamped(c, y.dim(1).min(), y.dim(1).max()) : Expr(c);
-    const Expr plane = across ? p : Plane(c);
+    const bool last = layout == Layout::kLast;
+    const Expr plane = across ? p : last ? LastVector() : Plane(c);
     const bool turned = few || !across;  // the result is made from the elements that the sums were
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     // A number of elements that is a power of two, as many of theirs are, divides as its reciprocal multiplies.
@@ -99,7 +101,7 @@ class Wide : public KernelGenerator<Wide> {
     result_turn.turned(c, s, n) = result;
     Define(y, {s, c, n}, turned ? result_turn.Out() : result, {{s, 0, size}}, c, n, wanted);
     const Exprs numbers = {normal(p, n)[4], normal(p, n)[5], normal(p, n)[6]};
-    if (across) {
+    if (across || last) {
       DefineKept(stats, c, n, numbers);
     } else {
       DefineNumbers(stats, which, 3, OneNan(mux(which, numbers)), c, n, wanted);
@@ -124,7 +126,10 @@ class Wide : public KernelGenerator<Wide> {
                           c,
                           n,
                           which};
+    const Expr plain = slope == 1, relu = slope == 0;
+    const std::vector<Expr> activations = {plain, relu, !plain && !relu};
     if (Across() && !few) schedule.versions = {PowerOfTwo()};
+    schedule.turnable = !has_residual;
     if (few) schedule.inputs.push_back({&residual_turn, residual});
     if (plane_scale && gpu()) schedule.per_plane.push_back(plane_scale->peak);
     if (plane_scale && !gpu()) schedule.per_plane.insert(schedule.per_plane.begin(), plane_scale->peak);
@@ -140,18 +145,19 @@ class Wide : public KernelGenerator<Wide> {
     for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
     SetLayout(y, layout);
     if (layout == Layout::kLast) {
-      const int vector = natural_vector_size<float>();
-      schedule.AcrossChannels(vector, 1);
-      Func &made = result_turn.turned;
-      made.compute_at(y, Var("cb")).bound_extent(c, vector).vectorize(c).bound_storage(s, kTiny).bound_storage(n, 1);
-      made.specialize(!has_residual && slope == 1);
-      y.specialize(PowerOfTwo());
+      ScheduleTinyLast(schedule, x_turn.tile, natural_vector_size<float>(), 2);
+      const Expr bare = stats.dim(1).stride() == 0 && !has_residual;
+      for (const Expr &size : {PowerOfTwo(), Internal::const_true()}) {
+        for (const Expr &activation : activations) y.specialize(bare && activation && size);
+      }
+      get_pipeline().add_custom_lowering_pass(new FetchNextSample(x_turn.tile.name(), Func(y).name()));
     } else if (lanes == 1) {
       schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
                             few ? MostFew(element, get_target()) : 0);
-      // Else a sum of no use is made with memory that nothing has written, and denormal numbers in it take their time:
-      // 2.6 us for [2, 6, 2, 4] with ReLU, not 0.35.
-      if (few) result_turn.turned.specialize(!has_residual);
+      // (With a residual that is none, a sum of no use is made with memory that nothing has written, and denormal
+      // numbers in it take their time: 2.6 us for [2, 6, 2, 4] with ReLU, not 0.35.)
+      Func made = few ? result_turn.turned : Func(y);
+      for (const Expr &activation : {relu, !plain && !relu}) made.specialize(!has_residual && activation);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }
@@ -160,6 +166,12 @@ class Wide : public KernelGenerator<Wide> {
  private:
   bool Across() const { return !gpu() && lanes == 1 && layout == Layout::kPlanes; }
   bool DividesByPowers() const { return !gpu() && lanes == 1 && !few; }
+  // Channel c, or one of the last vector that there is.
+  Expr LastVector() {
+    const int vector = natural_vector_size<float>();
+    const Expr vectors = y.dim(1).extent() / vector;
+    return unsafe_promise_clamped(min(c / vector, vectors - 1) * vector + c % vector, 0, y.dim(1).extent() - 1);
+  }
   Expr PowerOfTwo() { return (y.dim(0).extent() & (y.dim(0).extent() - 1)) == 0; }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};

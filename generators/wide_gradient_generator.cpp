@@ -31,22 +31,42 @@ class WideGradient : public KernelGenerator<WideGradient> {
   Output<Buffer<void, 3>> dx{"dx"};        // as x; may be x, dy or residual
   Output<Buffer<double, 3>> sums{"sums"};  // (c, {dshift, dscale}, n)
 
-  void configure() { AddInputs(2); }  // the planes that the float kernels leave, or none
+  // GPUs: the planes that the float kernels leave, or none. Processors, lanes = 1: mean and rstd are read from the
+  // float buffers instead where `narrow` is true; where `adds` is, numbers are added to what sums has, sample by
+  // sample.
+  void configure() {
+    AddInputs(2);
+    if (!tiny()) return;
+    for (const char *name : {"narrow_mean", "narrow_rstd"}) narrow_.push_back(add_input<Buffer<float, 2>>(name));
+    is_narrow_ = add_input<bool>("narrow");
+    adds_ = add_input<bool>("adds");
+  }
 
   void generate() {
     const bool rescaled = element == Element::kF64;
     const Expr size = x.dim(0).extent();
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
+    // A number of elements that is a power of two, as many of theirs are, divides as its reciprocal multiplies.
+    const auto mean_of = [&](const Expr &sum) {
+      return tiny() ? select(PowerOfTwo(), sum * (1 / count), sum / count) : sum / count;
+    };
     // (Bounds inference does not see that a batch of planes ends with the last.)
     const bool across = !gpu() && lanes == 1 && layout == Layout::kPlanes;
     const bool batches = across || (!gpu() && layout == Layout::kLast);
     const Expr p = batches ? unsafe_promise_clamped(c, dx.dim(1).min(), dx.dim(1).max()) : Expr(c);
     const Expr plane = batches ? p : Plane(c);
-    const bool turned = few || !across;  // as in wide_generator.cpp
     const auto of_plane = [&](auto &f) { return cast<double>(f(plane, n)); };
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
-    const Expr given = of_plane(mean);
+    if (tiny()) {
+      const auto either = [&](int i, auto &f) {
+        return select(*is_narrow_, cast<double>((*narrow_[i])(plane, n)), f(plane, n));
+      };
+      statistics(c, n) = Tuple(either(0, mean), either(1, rstd));
+    } else {
+      statistics(c, n) = Tuple(of_plane(mean), of_plane(rstd));
+    }
+    const Expr given = statistics(c, n)[0], deviation = statistics(c, n)[1];
     const auto in = [=, this](Input<Buffer<void, 3>> &f) {
       return [=, this, &f](const Expr &i) { return f(i, plane, n); };
     };
@@ -67,7 +87,7 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const bool compensated = rescaled && lanes > 1;
     offsets = std::make_unique<PlaneSum>(
         "offsets", [&](const Expr &i) { return Exprs{d(i)}; }, size, lanes, compensated, c, n, wanted);
-    normal(c, n) = Tuple(select(frozen, 0, offsets->Total(c, n)[0] / count), of_plane(rstd) / factor, of_plane(scale),
+    normal(c, n) = Tuple(select(frozen, 0, mean_of(offsets->Total(c, n)[0])), deviation / factor, of_plane(scale),
                          of_plane(shift));
 
     // g and xhat of an element, given what its d, dy and residual are and the numbers of its plane.
@@ -88,36 +108,32 @@ class WideGradient : public KernelGenerator<WideGradient> {
     // Where a sum is not finite, no element of dx is a number.
     const Expr limit = Expr(std::numeric_limits<double>::max());  // Halide's own max is infinity
     const auto share = [&](const Expr &sum) {
-      const Expr finite = abs(total[0]) <= limit && abs(total[1]) <= limit;
-      return select(frozen, 0, finite, sum / count, Expr(std::numeric_limits<double>::quiet_NaN()));
+      const Expr finite =
+          tiny() ? total[0] - total[0] == total[1] - total[1] : abs(total[0]) <= limit && abs(total[1]) <= limit;
+      return select(frozen, 0, finite, mean_of(sum), Expr(std::numeric_limits<double>::quiet_NaN()));
     };
-    Exprs values = {total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * of_plane(rstd)};
+    Exprs values = {total[0], total[1], share(total[0]), share(total[1]), of_plane(scale) * deviation};
     if (batches) {
       for (const Expr &e : Values(normal, {c, n})) values.push_back(e);
       if (rescaled) values.push_back(factor);
     }
     means(c, n) = Tuple(values);
 
-    const Expr q = turned ? p : min(c, dx.dim(1).max());
-    const Exprs all = Values(means, {q, n});
-    const auto own = [&](Turn &turn, const Func &f) { return turned ? turn.tile(p, s, n) : load(f(s, c, n)); };
-    const Expr about = turned ? given : cast<double>(mean(q, n));
-    Expr offset = own(x_turn, x);
+    const Exprs all = Values(means, {p, n});
+    Expr offset = x_turn.tile(p, s, n);
     if (rescaled) {
       const Expr by = batches ? all[9] : factor;
-      offset = offset * by - about * by;
-    } else if (!turned) {
-      offset = offset - about;
+      offset = offset * by - statistics(p, n)[0] * by;
     }
-    const Exprs at = gradient({offset, own(dy_turn, dy), own(residual_turn, residual)},
+    const Exprs at = gradient({offset, dy_turn.tile(p, s, n), residual_turn.tile(p, s, n)},
                               batches ? Exprs(all.begin() + 5, all.end()) : Values(normal, {c, n}));
     const Expr result =
         Store(select(only_g, at[0], all[4] * ((at[0] - all[2]) - at[1] * all[3])), element, get_target(), true);
     result_turn.turned(c, s, n) = result;
-    Define(dx, {s, c, n}, turned ? result_turn.Out() : result, {{s, 0, size}}, c, n, wanted);
+    Define(dx, {s, c, n}, result_turn.Out(), {{s, 0, size}}, c, n, wanted);
     const Exprs numbers = {means(p, n)[0], means(p, n)[1]};
-    if (across) {
-      DefineKept(sums, c, n, numbers);
+    if (tiny()) {
+      DefineKept(sums, c, n, numbers, *adds_);
     } else {
       DefineNumbers(sums, which, 2, OneNan(mux(which, numbers)), c, n, wanted);
     }
@@ -126,7 +142,7 @@ class WideGradient : public KernelGenerator<WideGradient> {
   void schedule() {
     if (using_autoscheduler()) return Estimate(*this, lanes == 1);
     sums.dim(1).set_bounds(0, 2);
-    sums.bound(which, 0, 2);
+    if (!tiny()) sums.bound(which, 0, 2);
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     dx.dim(0).set_min(0);
     WideSchedule schedule{dx,
@@ -154,12 +170,20 @@ class WideGradient : public KernelGenerator<WideGradient> {
     dx.dim(1).set_min(0);
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) SetLayout(*f, layout);
     SetLayout(dx, layout);
+    const int vector =
+        layout == Layout::kLast ? natural_vector_size<float>() : std::min(16, 2 * natural_vector_size<float>());
+    const int step = few || layout == Layout::kLast ? batch : 1;
+    if (lanes == 1) {
+      schedule.Stage(statistics, vector, step);
+      statistics.specialize(*is_narrow_);
+      schedule.versions = {PowerOfTwo()};
+      schedule.turned = true;
+    }
     if (layout == Layout::kLast) {
-      schedule.AcrossChannels(natural_vector_size<float>(), batch);
+      schedule.AcrossChannels(vector, step);
       dx.specialize(slope == 1 && !only_g);
     } else if (lanes == 1) {
-      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
-                            few ? MostFew(element, get_target()) : 0);
+      schedule.AcrossPlanes(vector, step, few ? MostFew(element, get_target()) : 0);
       totals->sum.update().specialize(!has_residual);  // as in wide_generator.cpp
       if (few) result_turn.turned.specialize(!has_residual);
     } else {
@@ -168,9 +192,14 @@ class WideGradient : public KernelGenerator<WideGradient> {
   }
 
  private:
+  bool tiny() const { return !gpu() && lanes == 1; }
+  Expr PowerOfTwo() { return (dx.dim(0).extent() & (dx.dim(0).extent() - 1)) == 0; }
+
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};
   Turn x_turn{"x", s, c, n}, dy_turn{"dy", s, c, n}, residual_turn{"residual", s, c, n}, result_turn{"dx", s, c, n};
-  Func normal{"normal"}, means{"means"};
+  Func statistics{"statistics"}, normal{"normal"}, means{"means"};
+  std::vector<Input<Buffer<float, 2>> *> narrow_;
+  Input<bool> *is_narrow_ = nullptr, *adds_ = nullptr;
   std::unique_ptr<PlaneScale> plane_scale;
   std::unique_ptr<PlaneSum> offsets, totals;
 };

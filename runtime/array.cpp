@@ -146,4 +146,23 @@ void FillRows(const Array &array, int64_t n, int64_t channels, int64_t valid, in
   }
 }
 
+// (Of the usual type, floats side by side, in vectors.)
+void PerPlane::GetRow(int64_t n, int64_t c, int64_t channels, double *values) const {
+  const char *const from = at(n, c);
+  if (element == Element::kF32 && c_stride == 1) {
+    for (int64_t i = 0; i < channels; i++) values[i] = Read(Element::kF32, from + i * Size(Element::kF32));
+  } else {
+    for (int64_t i = 0; i < channels; i++) values[i] = Get(n, c + i);
+  }
+}
+
+void PerPlane::SetRow(int64_t n, int64_t c, int64_t channels, const double *values) const {
+  char *const to = at(n, c);
+  if (element == Element::kF32 && c_stride == 1) {
+    for (int64_t i = 0; i < channels; i++) Write(Element::kF32, to + i * Size(Element::kF32), values[i]);
+  } else {
+    for (int64_t i = 0; i < channels; i++) Set(n, c + i, values[i]);
+  }
+}
+
 }  // namespace haline

@@ -54,6 +54,9 @@ struct PerPlane {
   char *at(int64_t n, int64_t c) const { return data + (n * n_stride + c * c_stride) * Size(element); }
   double Get(int64_t n, int64_t c) const { return Read(element, at(n, c)); }
   void Set(int64_t n, int64_t c, double value) const { Write(element, at(n, c), value); }
+  // Those of some channels, from the c-th on.
+  void GetRow(int64_t n, int64_t c, int64_t channels, double *values) const;
+  void SetRow(int64_t n, int64_t c, int64_t channels, const double *values) const;
 };
 
 }  // namespace haline

@@ -11,9 +11,11 @@ class BackwardEngine : public GradientResults {
   using GradientResults::GradientResults;
 
   haline_status Run() {
-    // By channel, the planes' shares are kept and added at the end, in the samples' order.
+    // By channel, the planes' shares are added up in the samples' order: at once, or else they are kept for the end.
     if (ByChannel(problem_.dscale) || ByChannel(problem_.dshift)) {
-      shares_.reset(static_cast<double *>(std::calloc(2 * problem_.planes() + 1, sizeof(double))));
+      const int64_t count = 2 * problem_.channels * (in_order_ ? 1 : problem_.batch) + 1;
+      shares_.reset(
+          static_cast<double *>(in_order_ ? std::calloc(count, sizeof(double)) : std::malloc(count * sizeof(double))));
       if (!shares_)
         return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the gradients of scale and shift of %lld planes",
                     static_cast<long long>(problem_.planes()));
@@ -22,7 +24,10 @@ class BackwardEngine : public GradientResults {
       Differentiate(part, parallel, now, before);
       Finish(before);
     });
-    if (!outcome_.failed() && shares_) AddShares();
+    if (!outcome_.failed() && shares_) {
+      FinishShares(problem_.dshift, 0);
+      FinishShares(problem_.dscale, problem_.channels);
+    }
     return outcome_.Tell();
   }
 
@@ -33,26 +38,23 @@ class BackwardEngine : public GradientResults {
   void Differentiate(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
-    } else if (part.size < kTiny && TinyLast(part, problem_.dx) == 0) {
-      Tiny(part);
+    } else if (part.size < kTiny) {
+      const int64_t last = TinyLast(part, problem_.dx);
+      if (last > 0) WideLast({part.n, part.batch, part.c, last, part.size});
+      if (last < part.channels) Tiny({part.n, part.batch, part.c + last, part.channels - last, part.size});
     } else {
       double *const means = now->means;
       double rstds[kSlots];
       const int64_t row = part.padded();
       for (int64_t n = 0; n < part.batch; n++) {
-        for (int64_t c = 0; c < row; c++) {
-          const int64_t from = part.c + std::min(c, part.channels - 1);
-          means[n * row + c] = problem_.mean.Get(part.n + n, from);
-          rstds[n * row + c] = problem_.rstd.Get(part.n + n, from);
+        problem_.mean.GetRow(part.n + n, part.c, part.channels, means + n * row);
+        problem_.rstd.GetRow(part.n + n, part.c, part.channels, rstds + n * row);
+        for (int64_t c = n * row + part.channels; c < (n + 1) * row; c++) {
+          means[c] = means[c - 1];
+          rstds[c] = rstds[c - 1];
         }
       }
-      if (part.size < kTiny) {
-        const int64_t last = TinyLast(part, problem_.dx);
-        WideLast({part.n, part.batch, part.c, last, part.size}, means, rstds, row);
-        if (last < part.channels) Tiny({part.n, part.batch, part.c + last, part.channels - last, part.size});
-      } else {
-        Fast(part, parallel, rstds, now, before);
-      }
+      Fast(part, parallel, rstds, now, before);
     }
     if (!problem_.lengths) return;
     for (const Array *array : {&problem_.dx, &problem_.dresidual}) {
@@ -88,24 +90,32 @@ class BackwardEngine : public GradientResults {
     if (outcome_.failed()) return;
 
     const auto column = [&](int64_t n, int64_t c, int which) { return gradients[(n * kColumns + which) * row + c]; };
-    Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kDshift + which); });
+    const auto record = [&] {
+      Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kDshift + which); });
+    };
+    const bool as_before = !active() || problem_.frozen;  // nothing depends on the forward pass's sums
     const auto fast = [&](int64_t n, int64_t c) {
       return column(n, c, kFast) != 0 &&
-             (!active() || problem_.frozen || coefficients[(n * kForwardColumns + kForwardFast) * row + c] != 0);
+             (as_before || coefficients[(n * kForwardColumns + kForwardFast) * row + c] != 0);
     };
-    bool all_fast = true;
+    int64_t slow = 0;
     for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && fast(n, c);
+      for (int64_t c = 0; c < part.channels; c++) slow += !fast(n, c);
     }
+    const bool all_fast = slow == 0;
     const Numbers numbers{means, coefficients, gradients, row};
     if (all_fast && !parallel && Streams(part)) {
       now->row = row;
+      record();
       return Wait(part, TilesOf(part, 0, part.size), now);
     }
-    if (all_fast) return Apply(part, parallel, numbers);
+    if (all_fast) return record(), Apply(part, parallel, numbers);
     ForRuns(
         part, fast, [&](const Part &run, int64_t n, int64_t c) { Apply(run, parallel, numbers.At(n, c)); },
-        [&](const Part &plane, int64_t n, int64_t c) { Wide(plane, means + n * row + c, rstds + n * row + c, row); });
+        [&](const Part &plane, int64_t n, int64_t c) {
+          Wide(plane, means + n * row + c, rstds + n * row + c, gradients + (n * kColumns + kDshift) * row + c, row);
+        });
+    record();
   }
 
   // Sums of the gradient; what waits is written meanwhile.
@@ -156,21 +166,44 @@ class BackwardEngine : public GradientResults {
     Call("coefficients", kernels_.coefficients, pivot, in, Scale(part), Shift(part), eps, count, out);
   }
 
+  // What is the same for all elements of tiny planes, as the kernels take it. mean and rstd: as they are where both are
+  // float32 or both float64, else copied.
+  struct TinyNumbers {
+    TinyNumbers(const Problem &problem, const TinyPart &tiny, Outcome *outcome)
+        : narrow(problem.mean.element == Element::kF32 && problem.rstd.element == Element::kF32),
+          scale(problem.scale, 1, MathElement(problem.element), tiny, outcome),
+          shift(problem.shift, 0, MathElement(problem.element), tiny, outcome),
+          mean(problem.mean, 0, narrow ? Element::kF32 : Element::kF64, tiny, outcome),
+          rstd(problem.rstd, 0, narrow ? Element::kF32 : Element::kF64, tiny, outcome) {}
+    const bool narrow;
+    const TinyValues scale, shift, mean, rstd;
+  };
+
+  // Whether the kernels of tiny planes leave their shares where those of all planes are: nobody else wants them, and
+  // the kernels' rows are those of channels.
+  bool Shared(const TinyPart &tiny) const {
+    return shares_ && !ByPlane(problem_.dscale) && !ByPlane(problem_.dshift) && !tiny.list;
+  }
+
   // All in double: planes of which a vector is worked on together.
+  template <typename Kernel>
+  void CallTiny(const Kernel &kernel, const TinyPart &tiny, bool rest, View x, View dy, View r,
+                const TinyNumbers &numbers, bool only_g, View dx, View sums) {
+    Call("wide_gradient", kernel, x, dy, r, numbers.scale.Columns(rest), numbers.shift.Columns(rest),
+         numbers.mean.Columns(rest, Element::kF64), numbers.rstd.Columns(rest, Element::kF64), has_residual(),
+         problem_.slope, problem_.frozen, only_g, numbers.mean.Columns(rest, Element::kF32),
+         numbers.rstd.Columns(rest, Element::kF32), numbers.narrow, in_order_ && Shared(tiny), dx, sums);
+  }
+
   void Tiny(const Part &part) {
     const TinyPart tiny(part);
-    // The sums go where those of all planes are, if they are nobody else's and the kernels' rows are those of channels.
-    const bool by_plane = ByPlane(problem_.dscale) || ByPlane(problem_.dshift);
-    const bool shared = shares_ && !by_plane && !tiny.list;
     double own_sums[2 * kSlots];
-    double *const sums = by_plane || (shares_ && !shared) ? own_sums : nullptr;
+    double *const sums = SumsOf(tiny, own_sums);
     const TinyArray x(problem_.Valid(problem_.x, part.n), tiny, Window::kRead, &outcome_),
         dy(problem_.Valid(problem_.dy, part.n), tiny, Window::kRead, &outcome_);
     const TinyArray r(problem_.Valid(problem_.residual, part.n), tiny, has_residual() ? Window::kRead : Window::kNone,
                       &outcome_);
-    const Element math = MathElement(problem_.element);
-    const TinyValues scale(problem_.scale, 1, math, tiny, &outcome_), shift(problem_.shift, 0, math, tiny, &outcome_),
-        mean(problem_.mean, 0, Element::kF64, tiny, &outcome_), rstd(problem_.rstd, 0, Element::kF64, tiny, &outcome_);
+    const TinyNumbers numbers(problem_, tiny, &outcome_);
     for (const bool only_g : {true, false}) {
       const Array &to = only_g ? problem_.dresidual : problem_.dx;
       if (only_g && !to.data) continue;
@@ -180,15 +213,45 @@ class BackwardEngine : public GradientResults {
         // (Without an activation the residual is not looked at.)
         const bool plain = !active() && !only_g;
         const bool few = Few(part.size, plain, x.dense(rest) && dy.dense(rest) && dx.dense(rest));
-        Call("wide_gradient", few ? kernels_.wide_gradient_few : kernels_.wide_gradient_across, x.Elements(rest),
-             dy.Elements(rest), (has_residual() && !plain ? r : x).Elements(rest), scale.Columns(rest),
-             shift.Columns(rest), mean.Columns(rest), rstd.Columns(rest), has_residual(), problem_.slope,
-             problem_.frozen, only_g, dx.Elements(rest), shared ? Shares(part) : tiny.Numbers(sums, 2, rest));
+        CallTiny(few ? kernels_.wide_gradient_few : kernels_.wide_gradient_across, tiny, rest, x.Elements(rest),
+                 dy.Elements(rest), (has_residual() && !plain ? r : x).Elements(rest), numbers, only_g,
+                 dx.Elements(rest), TinySums(tiny, only_g, sums, rest));
       }
       if (!outcome_.failed()) dx.Flush();
     }
+    RecordTiny(tiny, sums);
+  }
+
+  // The same of channels-last tensors, whole vectors of channels.
+  void WideLast(const Part &part) {
+    const TinyPart tiny(part);
+    double own_sums[2 * kSlots];
+    double *const sums = SumsOf(tiny, own_sums);
+    const TinyNumbers numbers(problem_, tiny, &outcome_);
+    for (const bool only_g : {true, false}) {
+      const Array &to = only_g ? problem_.dresidual : problem_.dx;
+      if (!to.data) continue;
+      CallTiny(kernels_.wide_gradient_across_last, tiny, false, Last(problem_.x, part, 0, part.size),
+               Last(problem_.dy, part, 0, part.size), Last(residual(), part, 0, part.size), numbers, only_g,
+               Last(to, part, 0, part.size), TinySums(tiny, only_g, sums, false));
+    }
+    RecordTiny(tiny, sums);
+  }
+
+  // Where the shares of tiny planes go that somebody wants, but not the kernels' own way.
+  double *SumsOf(const TinyPart &tiny, double *own) const {
+    const bool wanted = shares_ || ByPlane(problem_.dscale) || ByPlane(problem_.dshift);
+    return wanted && !Shared(tiny) ? own : nullptr;
+  }
+
+  // (The residual's gradient is made beside the sums, which are those of x.)
+  View TinySums(const TinyPart &tiny, bool only_g, double *sums, bool rest) const {
+    return only_g || sums || !shares_ ? tiny.Numbers(only_g ? nullptr : sums, 2, rest) : Shares(tiny.part);
+  }
+
+  void RecordTiny(const TinyPart &tiny, const double *sums) {
     if (outcome_.failed() || !sums) return;
-    Record(part, [&](int64_t n, int64_t c, int which) { return sums[tiny.At(n, c, which, 2)]; });
+    Record(tiny.part, [&](int64_t n, int64_t c, int which) { return sums[tiny.At(n, c, which, 2)]; });
   }
 
   // Where only the gradients of scale and shift are wanted.
@@ -199,77 +262,63 @@ class BackwardEngine : public GradientResults {
     return nowhere;
   }
 
-  // All in double: single planes that the float kernels can't do justice.
-  void Wide(const Part &part, const double *means, const double *rstds, int64_t row) {
-    double sums[2 * kSlots];
-    View out = Columns(sums, part, part.channels, 2, part.channels);
-    View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});
-    const Window x = Read(problem_.x, part, 0, part.size), dy = Read(problem_.dy, part, 0, part.size),
-                 r = Read(residual(), part, 0, part.size);
+  // All in double: a single plane that the float kernels can't do justice, and its shares, `row` apart.
+  void Wide(const Part &plane, const double *means, const double *rstds, double *shares, int64_t row) {
+    View out(shares, {{1, 1}, {2, row}, {1, 0}});
+    View mean(means, {{1, 1}, {1, 0}}), rstd(rstds, {{1, 1}, {1, 0}});
+    const Window x = Read(problem_.x, plane, 0, plane.size), dy = Read(problem_.dy, plane, 0, plane.size),
+                 r = Read(residual(), plane, 0, plane.size);
     for (const bool only_g : {true, false}) {
       const Array &to = only_g ? problem_.dresidual : problem_.dx;
       if (only_g && !to.data) continue;
-      const Window dx = Written(to.data ? to : Nowhere(part.size), part, 0, part.size);
-      Call("wide_gradient", kernels_.wide_gradient_along, x.Elements(), dy.Elements(), r.Elements(), Scale(part),
-           Shift(part), mean, rstd, has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
+      const Window dx = Written(to.data ? to : Nowhere(plane.size), plane, 0, plane.size);
+      Call("wide_gradient", kernels_.wide_gradient_along, x.Elements(), dy.Elements(), r.Elements(), Scale(plane),
+           Shift(plane), mean, rstd, has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
       if (!outcome_.failed() && to.data) dx.Flush();
     }
-    if (outcome_.failed()) return;
-    Record(part, [&](int64_t n, int64_t c, int which) { return sums[(n * 2 + which) * part.channels + c]; });
-  }
-
-  void WideLast(const Part &part, const double *means, const double *rstds, int64_t row) {
-    double sums[2 * kSlots];
-    View out = Columns(sums, part, part.channels, 2, part.channels);
-    View mean(means, {{part.channels, 1}, {part.batch, row}}), rstd(rstds, {{part.channels, 1}, {part.batch, row}});
-    View x = Last(problem_.x, part, 0, part.size), dy = Last(problem_.dy, part, 0, part.size),
-         r = Last(residual(), part, 0, part.size);
-    for (const bool only_g : {true, false}) {
-      const Array &to = only_g ? problem_.dresidual : problem_.dx;
-      if (!to.data) continue;
-      View dx = Last(to, part, 0, part.size);
-      Call("wide_gradient", kernels_.wide_gradient_across_last, x, dy, r, Scale(part), Shift(part), mean, rstd,
-           has_residual(), problem_.slope, problem_.frozen, only_g, dx, out);
-    }
-    if (outcome_.failed()) return;
-    Record(part, [&](int64_t n, int64_t c, int which) { return sums[(n * 2 + which) * part.channels + c]; });
   }
 
   // value(n, c, 0 or 1) is a plane's share of the gradients of shift and scale.
   template <typename F>
   void Record(const Part &part, const F &value) {
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) {
-        const int64_t at_n = part.n + n, at_c = part.c + c;
-        const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
-        for (int i : {0, 1}) {
-          if (*results[i] && results[i]->n_stride != 0) results[i]->Set(at_n, at_c, value(n, c, i));
-          if (shares_) shares_[(2 * at_n + i) * problem_.channels + at_c] = value(n, c, i);
+    const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
+    for (int i : {0, 1}) {
+      const bool by_plane = ByPlane(*results[i]);
+      for (int64_t n = 0; n < part.batch && (by_plane || shares_); n++) {
+        double *const shares = shares_ ? shares_.get() + ShareAt(part.n + n, part.c) + i * problem_.channels : nullptr;
+        for (int64_t c = 0; by_plane && c < part.channels; c++) results[i]->Set(part.n + n, part.c + c, value(n, c, i));
+        for (int64_t c = 0; shares && c < part.channels; c++) {
+          shares[c] = in_order_ ? shares[c] + value(n, c, i) : value(n, c, i);
         }
       }
     }
   }
 
+  // The first of a sample's shares.
+  int64_t ShareAt(int64_t n, int64_t c) const { return in_order_ ? c : 2 * n * problem_.channels + c; }
+
   View Shares(const Part &part) const {
     const int64_t channels = problem_.channels;
-    return View(shares_.get() + 2 * part.n * channels + part.c,
-                {{part.channels, 1}, {2, channels}, {part.batch, 2 * channels}});
+    return View(shares_.get() + ShareAt(part.n, part.c),
+                {{part.channels, 1}, {2, channels}, {part.batch, in_order_ ? 0 : 2 * channels}});
   }
 
-  void AddShares() {
+  // Of the shares from the first `at` on.
+  void FinishShares(const PerPlane &result, int64_t at) {
+    if (!ByChannel(result)) return;
     const int64_t channels = problem_.channels;
-    for (int64_t n = 1; n < problem_.batch; n++) {
-      for (int64_t i = 0; i < 2 * channels; i++) shares_[i] += shares_[2 * n * channels + i];
+    double *const sums = shares_.get() + at;
+    for (int64_t n = 1; n < problem_.batch && !in_order_; n++) {
+      for (int64_t c = 0; c < channels; c++) sums[c] += sums[2 * n * channels + c];
     }
-    const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
-    for (int i : {0, 1}) {
-      for (int64_t c = 0; ByChannel(*results[i]) && c < channels; c++) {
-        results[i]->Set(0, c, problem_.batch > 0 ? 0 + shares_[i * channels + c] : 0);  // a -0 becomes 0
-      }
-    }
+    for (int64_t c = 0; c < channels; c++) sums[c] = 0 + sums[c];  // a -0 becomes 0
+    result.SetRow(0, 0, channels, sums);
   }
 
-  Memory<double> shares_;  // [n][dshift, dscale][c]
+  // Whether every channel's planes are worked on in the order of their samples.
+  const bool in_order_ = plan_.threads == 1 || plan_.split || plan_.by_channel;
+  // [n][dshift, dscale][c]; in order: their sums so far.
+  Memory<double> shares_;
 };
 
 }  // namespace

@@ -68,11 +68,13 @@ void Engine::ForElements(const Part &part, bool parallel, const Array &to, const
     if (lines) StreamFence();
   };
   if (!parallel) return step(0, part.size);
-  // From the end backwards: the end is what the caches hold.
+  // From the end of what a thread has backwards: the end is what the caches hold.
   const int64_t most = std::max<int64_t>(1, plan_.task_elements / part.channels / kRun) * kRun;
-  const int64_t ranges = CeilDiv(part.size, most);
+  const int64_t ranges = CeilDiv(part.size, most), threads = plan_.threads;
   For(parallel, ranges, [&](int64_t i) {
-    const int64_t first = (ranges - 1 - i) * most;
+    const int64_t thread = ((i + 1) * threads - 1) / ranges;
+    const int64_t begin = ranges * thread / threads, end = ranges * (thread + 1) / threads;
+    const int64_t first = (begin + end - 1 - i) * most;
     step(first, std::min(most, part.size - first));
   });
 }

@@ -89,8 +89,9 @@ class alignas(64) Engine {
   }
 
   Part PartAt(int64_t i) const {
-    const int64_t n = i / plan_.channel_parts * plan_.part_batch;
-    const int64_t c = i % plan_.channel_parts * plan_.part_channels;
+    const int64_t nth = plan_.by_channel ? i % plan_.run : i / plan_.channel_parts;
+    const int64_t n = nth * plan_.part_batch;
+    const int64_t c = (plan_.by_channel ? i / plan_.run : i % plan_.channel_parts) * plan_.part_channels;
     return {n, std::min(plan_.part_batch, problem_.batch - n), c, std::min(plan_.part_channels, problem_.channels - c),
             problem_.rows * problem_.length(n)};
   }
@@ -246,8 +247,8 @@ class alignas(64) Engine {
     return part.channels / kVector * kVector;
   }
 
-  // Whether tiny planes go to the kernel of few elements. `plain`: no activation, no residual. `dense`: whether all
-  // arrays' planes lie beside each other.
+  // Whether tiny planes go to the kernel of few elements. `plain`: no residual, and backward no activation. `dense`:
+  // whether all arrays' planes lie beside each other.
   bool Few(int64_t size, bool plain, bool dense) const {
     return size < kLeast || (plain && dense && size <= MostFew(problem_.element, !kernels_.apply_last.function));
   }

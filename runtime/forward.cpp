@@ -9,6 +9,8 @@ namespace {
 
 // The columns of coefficients_generator.cpp and of wide_generator.cpp's statistics.
 enum Column { kH, kA, kB, kFast, kMean, kVariance, kRstd, kColumns };
+// The numbers of group_generator.cpp and column_generator.cpp: 1 where y is made, and the plane's.
+enum WholeColumn { kWholeFast, kWholeMean, kWholeVariance, kWholeRstd, kWholeColumns };
 enum WideColumn { kWideMean, kWideVariance, kWideRstd, kWideColumns };
 
 class ForwardEngine : public Engine {
@@ -43,6 +45,11 @@ class ForwardEngine : public Engine {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
     } else if (part.size < kTiny && !problem_.given) {
       Tiny(part);
+    } else if (const int64_t whole = parallel ? 0 : WholeChannels(part); whole > 0) {
+      Whole({part.n, part.batch, part.c, whole, part.size}, now, before);
+      if (whole < part.channels) {
+        Fast({part.n, part.batch, part.c + whole, part.channels - whole, part.size}, false, now, before);
+      }
     } else {
       Fast(part, parallel, now, before);
     }
@@ -52,6 +59,53 @@ class ForwardEngine : public Engine {
       y.data = y.plane(0, part.c + c);
       FillRows(y, part.n, 1, problem_.length(part.n), problem_.extent);
     }
+  }
+
+  // The channels of a part of small planes for which one kernel does all: whole groups, or vectors, of them.
+  int64_t WholeChannels(const Part &part) const {
+    if (problem_.given || has_residual() || !problem_.y.data) return 0;
+    if (plan_.layout == Layout::kLast) {
+      const bool takes = kernels_.column.function && part.size < kMostColumn && !plan_.stream;
+      return takes ? part.channels / kVector * kVector : 0;
+    }
+    const bool takes = part.size < kMostGrouped && !Streams(part) && Direct(part, {&problem_.x, &problem_.y});
+    return takes ? part.channels / kSmallGroup * kSmallGroup : 0;
+  }
+
+  // As Fast, in one kernel, which leaves planes that float can't serve (channels-last: vectors with such planes) as they
+  // were.
+  void Whole(const Part &part, Late *now, Late *before) {
+    const bool last = plan_.layout == Layout::kLast;
+    const int64_t row = part.channels;
+    alignas(kLine) double own_numbers[kWholeColumns * kSlots];
+    Memory<double> heap;
+    double *const numbers = Room(own_numbers, kWholeColumns * kSlots, kWholeColumns * row * part.batch, &heap);
+    if (!numbers) return;
+    View out = Columns(numbers, part, row, kWholeColumns, row);
+    if (last) {
+      View x = Last(problem_.x, part, 0, part.size), y = Last(problem_.y, part, 0, part.size);
+      Call("column", kernels_.column, x, Scale(part), Shift(part), problem_.slope, problem_.eps, out, y);
+    } else {
+      const Window x = Read(problem_.x, part, 0, part.size), y = Written(problem_.y, part, 0, part.size);
+      Call("group", kernels_.group, x.Elements(), Scale(part), Shift(part), problem_.slope, problem_.eps, y.Elements(),
+           out);
+    }
+    if (outcome_.failed()) return;
+    const auto number = [&](int64_t n, int64_t c, int which) { return numbers[(n * kWholeColumns + which) * row + c]; };
+    Record(part, [&](int64_t n, int64_t c, int which) { return number(n, c, kWholeMean + which); });
+    bool all_fast = true;
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0; c < row; c++) all_fast &= number(n, c, kWholeFast) != 0;
+    }
+    if (all_fast) return;
+    ForRuns(
+        part, [&](int64_t n, int64_t c) { return last == (number(n, c, kWholeFast) == 0); },
+        [&](const Part &run, int64_t, int64_t) {
+          if (last) Fast(run, false, now, before);
+        },
+        [&](const Part &plane, int64_t, int64_t) {
+          if (!last) Wide(plane);
+        });
   }
 
   void Fast(const Part &part, bool parallel, Late *now, Late *before) {
@@ -125,7 +179,8 @@ class ForwardEngine : public Engine {
                  to = Written(problem_.y, part, 0, part.size);
     View in = Columns(late.coefficients, part, part.channels, kColumns, late.row);
     Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, from.Elements(), in,
-         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Lead(problem_.y, part), kNear, sums);
+         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Lead(problem_.y, part),
+         Near(part.size * Size(problem_.element)), sums);
     before->done = before->tiles;
     return true;
   }
@@ -187,7 +242,7 @@ class ForwardEngine : public Engine {
         shift(problem_.shift, 0, MathElement(problem_.element), tiny, &outcome_);
     for (const bool rest : {false, true}) {
       if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
-      const bool few = Few(part.size, !has_residual() && problem_.slope == 1, x.dense(rest) && y.dense(rest));
+      const bool few = Few(part.size, !has_residual(), x.dense(rest) && y.dense(rest));
       Call("wide", few ? kernels_.wide_few : kernels_.wide_across, x.Elements(rest),
            (has_residual() ? r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), has_residual(),
            problem_.slope, problem_.eps, y.Elements(rest), tiny.Numbers(statistics, kWideColumns, rest));
@@ -221,8 +276,9 @@ class ForwardEngine : public Engine {
   }
 
   void WideLast(const Part &part) {
-    double statistics[kWideColumns * kSlots];
-    View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
+    double own_statistics[kWideColumns * kSlots];
+    double *const statistics = problem_.has_statistics() ? own_statistics : nullptr;
+    View out = Columns(statistics, part, part.channels, kWideColumns, statistics ? part.channels : 0);
     View x = Last(problem_.x, part, 0, part.size), r = Last(residual(), part, 0, part.size),
          y = Last(problem_.y, part, 0, part.size);
     Call("wide", kernels_.wide_across_last, x, r, Scale(part), Shift(part), has_residual(), problem_.slope,

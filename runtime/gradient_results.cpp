@@ -24,12 +24,13 @@ bool GradientResults::Flow(Late *before, const Part &next, const double *means, 
                x_before = Read(problem_.x, part, 0, part.size), dy_before = Read(problem_.dy, part, 0, part.size),
                dx = Written(problem_.dx, part, 0, part.size);
   const int64_t row = before->row;
+  const int32_t near = NearOfTwo(part.size * Size(problem_.element));
   View mean = PerPlanes(means, next, next.channels), mean_before = PerPlanes(before->means, part, part.channels);
   View gradient = Columns(before->gradients, part, part.channels, kColumns, row);
   View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
   Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large, x.Elements(),
        dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient, dx.Elements(),
-       Lead(problem_.dx, part), kNearOfTwo, kNearOfTwo, out);
+       Lead(problem_.dx, part), near, near, out);
   before->done = before->tiles;
   return true;
 }

@@ -34,6 +34,10 @@ struct ElementKernels {
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *> apply, apply_last;
   // x, coefficients, residual, has_residual, slope, form, ahead, y
   Kernel<Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *> apply_lines;
+  // x, scale, shift, slope, eps, y, numbers
+  Kernel<Buffer *, Buffer *, Buffer *, double, double, Buffer *, Buffer *> group;
+  // x, scale, shift, slope, eps, numbers, y
+  Kernel<Buffer *, Buffer *, Buffer *, double, double, Buffer *, Buffer *> column;
   // x, residual, scale, shift, has_residual, slope, eps, y, stats
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_few,
       wide_across_last, wide_along;
@@ -55,10 +59,15 @@ struct ElementKernels {
   // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, ahead, dx
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, Buffer *>
       gradient_apply_lines;
+  // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, narrow_mean, narrow_rstd, narrow,
+  // adds, dx, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,
+         Buffer *, bool, bool, Buffer *, Buffer *>
+      wide_gradient_across, wide_gradient_few, wide_gradient_across_last;
   // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, dx, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,
          Buffer *>
-      wide_gradient_across, wide_gradient_few, wide_gradient_across_last, wide_gradient_along;
+      wide_gradient_along;
 };
 
 struct GpuKernels;

@@ -29,7 +29,7 @@ bool Suits(const Problem &problem, const Array &result) {
 }
 
 // Whether results had better go past the caches, which don't hold the tensors.
-bool Streams(const Problem &problem, const Tuning &tuning) {
+bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
   if (!kStreams || problem.size() < kTiny) return false;
   bool contiguous = true;
   ForArrays(problem, [&](const Array &array) { contiguous = contiguous && (!array.data || array.contiguous()); });
@@ -37,24 +37,40 @@ bool Streams(const Problem &problem, const Tuning &tuning) {
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
     if (!Suits(problem, *result)) return false;
   }
-  return OutgrowCaches(problem, tuning);
+  return OutgrowCaches(problem, tuning, threads);
 }
 
-// Whether the numbers of tiny planes in whole groups need no scratch memory: nobody wants them, or they are added up by
-// channel, and go where those of all planes are.
+}  // namespace
+
+bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads) {
+  int64_t arrays = 0;
+  ForArrays(problem, [&](const Array &array) { arrays += array.data != nullptr; });
+  return arrays * problem.planes() * problem.size() * Size(problem.element) >= (tuning.stream_bytes >= 0
+                                                                                    ? tuning.stream_bytes
+                                                                                : threads > 1 ? kStreamBytes * 3 / 2
+                                                                                              : kStreamBytes);
+}
+
 bool Roomless(const Problem &problem) {
   if (problem.size() >= kTiny || problem.channels % kGroup != 0) return false;
   if (!problem.dy.data) return !problem.has_statistics();
   return problem.dscale.n_stride == 0 && problem.dshift.n_stride == 0;
 }
 
-}  // namespace
-
-bool OutgrowCaches(const Problem &problem, const Tuning &tuning) {
-  int64_t arrays = 0;
-  ForArrays(problem, [&](const Array &array) { arrays += array.data != nullptr; });
-  return arrays * problem.planes() * problem.size() * Size(problem.element) >=
-         (tuning.stream_bytes >= 0 ? tuning.stream_bytes : kStreamBytes);
+void PlanByChannel(const Problem &problem, Plan *plan) {
+  const int64_t channels = problem.channels, threads = plan->threads;
+  if (!Roomless(problem) || (!problem.dscale && !problem.dshift)) return;
+  if (threads == 1 || channels < threads * kStep) return;
+  // Two tasks for each thread, where the kernels can work on some steps of each sample.
+  const int64_t tasks = channels >= 4 * threads * kStep ? 2 * threads : threads;
+  const int64_t share = CeilDiv(CeilDiv(channels, tasks), kGroup) * kGroup;
+  const int64_t most = problem.lengths ? 1 : problem.batch;
+  plan->by_channel = true;
+  plan->part_channels = share;
+  plan->part_batch = std::clamp<int64_t>(plan->task_elements / (share * std::max<int64_t>(1, problem.size())), 1, most);
+  plan->channel_parts = CeilDiv(channels, share);
+  plan->run = CeilDiv(problem.batch, plan->part_batch);
+  plan->parts = plan->channel_parts * plan->run;
 }
 
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last) {
@@ -65,7 +81,7 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   plan.task_elements = tuning.task_elements;
   if (last) plan.layout = CommonLayout(problem);
   if (plan.layout == Layout::kLast) return PlanLast(problem, tuning, &plan), plan;
-  plan.stream = Streams(problem, tuning);
+  plan.stream = Streams(problem, tuning, plan.threads);
   const bool large = size > tuning.split_plane, few = planes < 2 * plan.threads && size >= 8 * kBlock;
   plan.split = large || few;
   // With planes enough, each thread overlaps reading and writing on planes of its own.
@@ -93,6 +109,8 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   }
   plan.channel_parts = CeilDiv(channels, plan.part_channels);
   plan.parts = plan.channel_parts * CeilDiv(problem.batch, plan.part_batch);
+  PlanByChannel(problem, &plan);
+  if (plan.by_channel) return plan;
   if (plan.threads == 1) {
     plan.run = plan.parts;
   } else if (plan.stream) {

@@ -18,21 +18,29 @@ constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
 
 // Part of the schedule, as is what tuning.h has.
 constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
+constexpr int64_t kStep = 4 * kGroup;       // planes of a step of their kernels
+constexpr int64_t kSmallGroup = 8;          // small planes too, where one kernel does all that is done with them
+constexpr int64_t kMostGrouped = kLarge;    // elements of planes that are small
 constexpr int64_t kLeast = 4;               // elements of tiny planes that may lie anywhere: Turn::kSide
 constexpr int64_t kSlots = 512;             // planes x blocks of a task, as many as its scratch memory has room for
 constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done before a thread that slept has come
 
-constexpr int64_t kMostSummed = 64;        // channels that a channels-last kernel sums together
-constexpr int64_t kVector = 16;            // channels: a multiple of every back end's vectors
-constexpr int64_t kLeastLast = 2;          // channels of a tensor that is worth treating as channels-last
+constexpr int64_t kMostSummed = 64;  // channels that a channels-last kernel sums together
+constexpr int64_t kVector = 16;      // channels: a multiple of every back end's vectors
+constexpr int64_t kLeastLast = 2;    // channels of a tensor that is worth treating as channels-last
+// Elements, fewer, of the channels-last planes that one kernel does all of: of more it reads too far apart. One Zen 5
+// thread, against several kernels, of a copy: 64 elements of 256 channels 0.31 and 0.27, of 320 0.16 and 0.13, 225 of
+// 64 0.24 and 0.27, 256 of 128 0.27 and 0.31.
+constexpr int64_t kMostColumn = 128;
 constexpr int64_t kMostRowChannels = 32;   // of rows: generators/layout.h
 constexpr int64_t kLeastRows = 128;        // elements of their planes
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
 
-// Problems as large, inputs and results together, are written past the caches. One Zen 5 thread, 32 MiB of L3, plain
-// and streamed as fractions of a copy: 4 MiB 0.50 and 0.58, 8 MiB 0.52 and 0.64, 16 MiB 0.53 and 0.75, 32 MiB 0.54 and
-// 0.73, 64 MiB 0.51 and 0.84; two threads, 16 MiB 0.62 and 0.32, as L3 serves both. Smaller results had better stay in
-// L3, for whoever reads them next, too.
+// Problems as large, inputs and results together, are written past the caches by one thread, by several what is half as
+// large again: L3 serves each of them, memory all together. 32 MiB of L3, plain and streamed as fractions of a copy:
+// one Zen 5 thread 8 MiB 0.62 and 0.68, 12 MiB 0.54 and 0.62, 16 MiB 0.48 and 0.73, 32 MiB 0.54 and 0.73, 64 MiB 0.51
+// and 0.84; two threads, GB/s, 16 MiB 110 and 66, 24 MiB 26 and 46. Smaller results had better stay in L3, for whoever
+// reads them next, too.
 #if !defined(HALINE_STREAM_BYTES)
 #define HALINE_STREAM_BYTES kKnobTable[kStreamKnob].otherwise  // tests set it to 0
 #endif
@@ -67,13 +75,21 @@ struct alignas(64) Plan {
   int64_t channel_parts = 0;
   int64_t parts = 0;
   int64_t run = 1;  // parts of a task, one after the other
+  // A task has all samples of its channels, one after the other: what is added up over them needs no room for each.
+  bool by_channel = false;
 };
 
 // `last`: whether there are kernels for channels-last tensors.
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last);
 Layout CommonLayout(const Problem &problem);
 // Whether the tensors are so large together that results had better go past the caches.
-bool OutgrowCaches(const Problem &problem, const Tuning &tuning);
+bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads);
+// Whether the numbers of tiny planes need no room: nobody wants them, or they are added up by channel where the kernels
+// write them.
+bool Roomless(const Problem &problem);
+// Completes the plan of a problem whose tiny planes' gradients are added up by channel, if the threads can share the
+// channels.
+void PlanByChannel(const Problem &problem, Plan *plan);
 // Completes the plan of a problem of that layout.
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan);
 

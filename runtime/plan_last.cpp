@@ -20,6 +20,18 @@ bool IsLast(const Array &array, const Problem &problem) {
   return step <= kMost / problem.size();
 }
 
+// Of a sample that threads share, the channels of a part: whole lines, no more than kLastElements allows, and as many
+// parts as keep every thread busy; 0 where that can't be.
+int64_t SharedChannels(const Problem &problem, const Plan &plan) {
+  const int64_t channels = problem.channels, line = std::max(kVector, kLine / Size(problem.element));
+  const int64_t most = std::clamp(kLastElements / problem.size() / line * line, line, kSlots);
+  for (int64_t parts = CeilDiv(channels, most); parts <= channels / line; parts++) {
+    const int64_t share = CeilDiv(CeilDiv(channels, parts), line) * line;
+    if (problem.batch * parts % plan.threads == 0 && CeilDiv(channels, share) == parts) return share;
+  }
+  return 0;
+}
+
 }  // namespace
 
 Layout CommonLayout(const Problem &problem) {
@@ -29,28 +41,40 @@ Layout CommonLayout(const Problem &problem) {
   return last ? Layout::kLast : Layout::kPlanes;
 }
 
-// A task is some whole samples. All threads together work on one where there are few. (Some channels of a sample would
-// rarely stay in L2 where the whole does not: with a power of two of channels they share the same few sets.)
+// A task is some whole samples. Of few, threads share each: a thread has some channels in every pass, so that none
+// waits for another, or, of the largest planes, some blocks. (One Zen 5 processor, two threads, by channels and by
+// blocks: 1x512x31x31 59 and 48 GB/s, 1x64x128x128 75 and 53. One thread gains nothing: with a power of two of
+// channels, some of them share the same few sets of L2.)
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
-  plan->stream = kStreams && OutgrowCaches(problem, tuning);
-  plan->part_channels = std::min(channels, kSlots);
+  plan->stream = kStreams && OutgrowCaches(problem, tuning, plan->threads);
+  const bool roomless = Roomless(problem);
+  plan->part_channels = roomless && problem.dy.data ? channels : std::min(channels, kSlots);
   plan->part_batch = 1;
-  plan->split =
-      size >= kTiny && problem.batch < 2 * plan->threads && (plan->threads > 1 || channels * size > kLastElements);
+  const bool few = plan->threads > 1 && problem.batch < 2 * plan->threads;
+  plan->split = size >= kTiny && (few || (problem.batch < 2 && channels * size > kLastElements));
+  if (plan->split && few && !plan->stream && size <= kBlock) {
+    const bool whole = problem.batch % plan->threads == 0 && channels * size <= kLastElements;
+    const int64_t shared = whole ? plan->part_channels : SharedChannels(problem, *plan);
+    plan->split = shared == 0;
+    if (!plan->split) plan->part_channels = shared;
+  }
   if (plan->split) return;
   if (plan->part_channels == channels && !problem.lengths) {
     const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
-    int64_t room = kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
+    int64_t room = roomless ? problem.batch : kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
     if (WantRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kRun * channels));
     plan->part_batch =
         std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
-    ForArrays(problem, [&](const Array &array) {
-      if (array.data && array.n_stride > kMost / plan->part_batch) plan->part_batch = 1;
-    });
   }
+  PlanByChannel(problem, plan);
+  ForArrays(problem, [&](const Array &array) {
+    if (array.data && array.n_stride > kMost / plan->part_batch) plan->part_batch = 1;
+  });
+  const int64_t batch_parts = CeilDiv(problem.batch, plan->part_batch);
   plan->channel_parts = CeilDiv(channels, plan->part_channels);
-  plan->parts = plan->channel_parts * CeilDiv(problem.batch, plan->part_batch);
+  plan->parts = plan->channel_parts * batch_parts;
+  if (plan->by_channel) plan->run = batch_parts;
 }
 
 }  // namespace haline

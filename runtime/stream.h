@@ -43,10 +43,13 @@ class Ahead {
   const char *at_ = nullptr, *end_ = nullptr;
 };
 
-// How far ahead the kernels fetch what they read, in bytes, where that is one tensor and where it is two. One Zen 5
-// thread, parts of 64 KiB, fractions of a copy: forward 4 KiB 0.85, 6 KiB 0.92, 8 KiB 0.97, 12 KiB 0.98, 16 KiB 0.93,
-// 24 KiB 0.8; backward 1 KiB 0.61, 2 KiB 0.66, 4 KiB 0.68, 6 KiB 0.66, 12 KiB 0.61.
-constexpr int32_t kNear = 12288, kNearOfTwo = 4096;
+// How far ahead flow fetches x, and gradient_flow x and dy, in bytes, by the bytes of a plane: the farther, the less
+// waits for memory, and the more of what is needed again leaves the caches. One Zen 5 thread, fractions of a copy and
+// of a stream: planes of 4 KiB forward 4 KiB 0.72, 8 KiB 0.88, 12 KiB 0.90, 24 KiB 0.89; of 1 MiB 2 KiB 0.68, 4 KiB
+// 0.72, 12 KiB 0.69; of 8 MiB 0.61, 0.66, 0.61. Planes of 4 KiB backward 1 KiB 0.54, 2 KiB 0.60, 3 KiB 0.66, 4 KiB
+// 0.64, 6 KiB 0.57; of 8 MiB 1 KiB 0.54, 3 KiB 0.48.
+constexpr int32_t Near(int64_t plane) { return plane > (1 << 19) ? 4096 : 12288; }
+constexpr int32_t NearOfTwo(int64_t plane) { return plane > (1 << 20) ? 1024 : 3072; }
 
 // What is fetched while a tile is written: some of what the next part reads, and all that the next tile does.
 struct Fetches {

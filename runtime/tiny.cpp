@@ -101,8 +101,8 @@ TinyValues::TinyValues(const PerPlane &values, double otherwise, Element math, c
   sample_ = batch == 1 ? 0 : part.channels;
 }
 
-View TinyValues::Columns(bool rest) const {
-  return View(data_ + (rest ? tiny_.whole * Size(math_) : 0), math_,
+View TinyValues::Columns(bool rest, Element as) const {
+  return View(data_ + (rest ? tiny_.whole * Size(math_) : 0), as,
               {{rest ? kGroup : tiny_.whole, 1}, {tiny_.rows, sample_}});
 }
 

@@ -60,7 +60,9 @@ class TinyValues {
  public:
   TinyValues(const PerPlane &values, double otherwise, Element math, const TinyPart &tiny, Outcome *outcome);
 
-  View Columns(bool rest) const;
+  View Columns(bool rest) const { return Columns(rest, math_); }
+  // For a kernel that takes them in one of two types, and does not look at the others.
+  View Columns(bool rest, Element as) const;
 
  private:
   const TinyPart &tiny_;

@@ -41,6 +41,11 @@ void Enforce(const Settings &settings) {
   any.store(settings.count() > 0, std::memory_order_release);
 }
 
+// Settings that come with the library: generators/schedules/*.tuning.
+constexpr const char *kBuiltIn[] = {
+#include "built_in_tuning.inc"
+    nullptr};
+
 // Null, or what is wrong with the file.
 const char *ReadFile(const char *path, Settings *settings, char *why, size_t why_size) {
   const std::unique_ptr<char[]> text(new (std::nothrow) char[kLongestTuning + 1]);
@@ -63,8 +68,10 @@ const char *ReadFile(const char *path, Settings *settings, char *why, size_t why
 const char *Load(const char *path, char *why, size_t why_size) {
   Settings settings;
   if (!path || !*path) {
+    settings = OwnSettings(kBuiltIn);
     Enforce(settings);
     std::snprintf(line, sizeof(line), "none");
+    if (settings.count() > 0) std::snprintf(line, sizeof(line), "built in: %d settings", settings.count());
     return nullptr;
   }
   const char *const wrong = ReadFile(path, &settings, why, why_size);
@@ -80,6 +87,7 @@ void UseEnvironment() {
     const std::lock_guard<std::mutex> lock(mutex);
     char why[512];
     const char *const path = std::getenv("HALINE_TUNING");
+    Load(nullptr, why, sizeof(why));
     const char *const wrong = Load(path, why, sizeof(why));
     if (wrong) std::snprintf(line, sizeof(line), "%s: ignored: %s", path, wrong);
     return true;

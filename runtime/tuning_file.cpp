@@ -128,25 +128,17 @@ void NameProcessor(char *out, size_t size) {
 }  // namespace
 
 Settings::Settings() {
-  for (auto &element : classes) {
-    for (auto &pass : element) {
-      for (Class &regime : pass) {
-        regime.backend = kUnset;
-        for (int64_t &knob : regime.knobs) knob = kUnset;
-      }
-    }
+  for (int i = 0; i < kClasses; i++) {
+    at(i).backend = kUnset;
+    for (int64_t &knob : at(i).knobs) knob = kUnset;
   }
 }
 
 int Settings::count() const {
   int count = 0;
-  for (const auto &element : classes) {
-    for (const auto &pass : element) {
-      for (const Class &regime : pass) {
-        count += regime.backend != kUnset;
-        for (const int64_t knob : regime.knobs) count += knob != kUnset;
-      }
-    }
+  for (int i = 0; i < kClasses; i++) {
+    count += at(i).backend != kUnset;
+    for (const int64_t knob : at(i).knobs) count += knob != kUnset;
   }
   return count;
 }
@@ -198,6 +190,23 @@ const char *ParseTuning(std::string_view text, Settings *settings, char *why, si
   }
   *settings = read;
   return nullptr;
+}
+
+Settings OwnSettings(const char *const *texts) {
+  Settings settings, read;
+  char why[256];
+  for (; *texts; texts++) {
+    if (ParseTuning(*texts, &read, why, sizeof(why))) continue;
+    for (int i = 0; i < Settings::kClasses; i++) {
+      const Settings::Class &from = read.at(i);
+      Settings::Class &to = settings.at(i);
+      if (from.backend != Settings::kUnset) to.backend = from.backend;
+      for (int k = 0; k < kKnobs; k++) {
+        if (from.knobs[k] != Settings::kUnset) to.knobs[k] = from.knobs[k];
+      }
+    }
+  }
+  return settings;
 }
 
 size_t WriteTuning(const Settings &settings, char *out, size_t size) {

@@ -37,7 +37,7 @@ constexpr Knob kKnobTable[kKnobs] = {
     {"task_elements", 32768, 64, 1 << 24},       // of a task: x and y of it, read twice, stay in a core's L2
     {"serial_elements", 32768, 2, 1 << 24},      // fewer in all: a thread costs more than it saves; each has half of it
     {"split_plane", 1 << 20, 1 << 17, 1 << 20},  // larger planes are worked on by all threads together
-    {"stream_bytes", 24 << 20, 1 << 20, int64_t{1} << 40},  // of x, y, ...: results of as many go past the caches
+    {"stream_bytes", 16 << 20, 1 << 20, int64_t{1} << 40},  // of x, y, ...: results of as many go past the caches
 };
 
 // All settings; what is not set is as if there were no file.
@@ -50,6 +50,11 @@ struct Settings {
 
   Class classes[kTunedElements][kPasses][kRegimes];
 
+  // All classes, one after the other.
+  static constexpr int kClasses = kTunedElements * kPasses * kRegimes;
+  Class &at(int i) { return classes[i / (kPasses * kRegimes)][i / kRegimes % kPasses][i % kRegimes]; }
+  const Class &at(int i) const { return const_cast<Settings *>(this)->at(i); }
+
   Settings();
   int count() const;  // of those that are set
 };
@@ -59,6 +64,9 @@ Regime RegimeOf(int64_t size, int64_t bytes, int64_t total, bool last);
 
 // Reads a file's text. Null, and `settings`, where all is well; else what is wrong with it, in `why`, and no settings.
 const char *ParseTuning(std::string_view text, Settings *settings, char *why, size_t why_size);
+
+// What those of the texts say, up to a null, that are for this library and processor; later ones before earlier ones.
+Settings OwnSettings(const char *const *texts);
 
 // The file's text, terminated, into `out`; its length, or 0 where `size` bytes are not enough.
 size_t WriteTuning(const Settings &settings, char *out, size_t size);

@@ -68,6 +68,9 @@ std::vector<GradientCase> Cases() {
   cases.push_back(MakeCase(Type::kF32, {1, 1, (1 << 20) + 77}, 3));
   for (const int64_t size : {16383, 16384, 16385, 131073}) cases.push_back(MakeCase(Type::kF32, {3, 1, size}, size));
   cases.push_back(MakeCase(Type::kF32, {70, 130, 4}, 4));  // tasks of many planes
+  cases.push_back(MakeCase(Type::kF32, {30, 272, 7}, 5));  // tasks of all samples of some channels
+  MakeSpecial(&cases.back());
+  cases.push_back(MakeCase(Type::kF32, {70, 112, 9}, 1));  // too few channels for that
   cases.push_back(MakeCase(Type::kF32, {5, 70, 150}, 5));
   MakeSpecial(&cases.back());
   return cases;
@@ -81,7 +84,13 @@ TEST_P(GradientBitsTest, SameAsOnTheFirstBackEnd) {
 }
 
 TEST_P(GradientBitsTest, SameWithAnyNumberOfThreads) {
-  for (const GradientCase &c : Cases()) {
+  std::vector<GradientCase> cases = Cases();
+  cases.push_back(MakeCase(Type::kF32, {30, 272, 7}, 2));
+  for (int64_t n = 0; n < cases.back().batch(); n++) cases.back().lengths.push_back(n * 5 % 8);
+  cases.back().channels_last = true;
+  cases.push_back(MakeCase(Type::kF32, {30, 272, 7}, 2));
+  cases.back().lengths = cases[cases.size() - 2].lengths;
+  for (const GradientCase &c : cases) {
     if (Count(c.shape) < 32768) continue;  // those run on the caller alone
     ASSERT_EQ(haline_set_num_threads(1), HALINE_OK);
     const GradientResult one = Run(c);

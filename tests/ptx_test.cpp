@@ -119,7 +119,9 @@ TEST(PtxTest, AssemblesWithoutSpills) {
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("haline_ptx_" + std::to_string(getpid()));
   std::filesystem::create_directory(folder);
-  int i = 0;
+  // Blocks have up to 512 threads (support/fake_cuda.cpp), who share a multiprocessor's 65,536 registers.
+  constexpr int kMostRegisters = 128;
+  size_t i = 0, kernels = 0;
   for (const std::string &module : Modules()) {
     const std::string file = (folder / (std::to_string(i++) + ".ptx")).string();
     std::ofstream(file) << module;
@@ -130,8 +132,14 @@ TEST(PtxTest, AssemblesWithoutSpills) {
       EXPECT_TRUE(Has(output, "0 bytes spill stores, 0 bytes spill loads")) << "sm_" << arch << ": " << output;
       const std::regex spill(R"([1-9]\d* bytes spill)");
       EXPECT_FALSE(std::regex_search(output, spill)) << "sm_" << arch << ": " << output;
+      const std::regex used(R"(Used (\d+) registers)");
+      for (auto it = std::sregex_iterator(output.begin(), output.end(), used); it != std::sregex_iterator(); ++it) {
+        EXPECT_LE(std::stoi((*it)[1]), kMostRegisters) << "sm_" << arch << ": " << output;
+        kernels++;
+      }
     }
   }
+  EXPECT_GE(kernels, i * wanted.size());
   std::filesystem::remove_all(folder);
 }
 

@@ -165,8 +165,31 @@ TEST_F(TuningTest, WrongLinesAreNamed) {
   }
 }
 
+// Texts that come with the library: those for this processor count, later ones more.
+TEST_F(TuningTest, OwnSettings) {
+  const std::string task = "f32.forward.tiny.task_elements = ", split = "f32.forward.huge.split_plane = ";
+  const std::string texts[] = {
+      Signed(Header() + task + "64\n" + split + "131072\n"), Signed(Header(haline_version(), "Z80") + task + "128\n"),
+      Signed(Header("0.0.1") + task + "256\n"), "haline tuning 1\n", Signed(Header() + task + "512\n")};
+  std::vector<const char *> all;
+  const auto own = [&] {
+    std::vector<const char *> terminated = all;
+    terminated.push_back(nullptr);
+    return OwnSettings(terminated.data());
+  };
+  EXPECT_EQ(own().count(), 0);
+  const int64_t wanted[] = {64, 64, 64, 64, 512};
+  for (size_t i = 0; i < std::size(texts); i++) {
+    all.push_back(texts[i].c_str());
+    EXPECT_EQ(own().count(), 2);
+    EXPECT_EQ(own().classes[0][kForwardPass][kTinyPlanes].knobs[kTaskKnob], wanted[i]);
+    EXPECT_EQ(own().classes[0][kForwardPass][kHugePlanes].knobs[kSplitKnob], 131072);
+  }
+}
+
 TEST_F(TuningTest, TheLibraryTellsWhatItTook) {
-  EXPECT_STREQ(haline_current_tuning(), "none");
+  const std::string own = haline_current_tuning();
+  EXPECT_TRUE(own == "none" || own.rfind("built in: ", 0) == 0) << own;
   Settings settings;
   settings.classes[0][0][kCached].knobs[kTaskKnob] = 4096;
   ASSERT_EQ(Use(Written(settings)), HALINE_OK) << haline_error_message();
@@ -178,7 +201,7 @@ TEST_F(TuningTest, TheLibraryTellsWhatItTook) {
   ExpectFailure(haline_set_tuning("/"), HALINE_INVALID_ARGUMENT, {"/: could not be read"});
   EXPECT_EQ(haline_current_tuning(), path_ + ": 1 settings");  // still
   ASSERT_EQ(haline_set_tuning(""), HALINE_OK);
-  EXPECT_STREQ(haline_current_tuning(), "none");
+  EXPECT_EQ(haline_current_tuning(), own);
 }
 
 TEST_F(TuningTest, PicksTheBackEndWhereNoOneElseDoes) {

@@ -228,13 +228,14 @@ HALINE_API haline_status haline_set_num_threads(int32_t threads);
 HALINE_API int32_t haline_num_threads(void);
 
 /* Settings for this machine, which `haline select` has measured and written into a file: which back end, and how large
- * a share of the work at a time, for which kind of planes. They change the time, never a bit. Null or "": none; a file
- * that is damaged, or made for another processor or version of haline, is refused, and changes nothing. At first use
- * the one that the environment variable HALINE_TUNING names is read; if that is refused, calls work as without it. */
+ * a share of the work at a time, for which kind of planes. They change the time, never a bit. Null or "": those that
+ * the library was built with for this processor, if any; a file that is damaged, or made for another processor or
+ * version of haline, is refused, and changes nothing. At first use the one that the environment variable HALINE_TUNING
+ * names is read; if that is refused, calls work as without it. */
 HALINE_API haline_status haline_set_tuning(const char *file);
 
-/* What is in force, one line: "none", "FILE: 3 settings", or "FILE: ignored: why" of the one that HALINE_TUNING names.
- * Valid until the calling thread's next call of this function. */
+/* What is in force, one line: "none", "built in: 3 settings", "FILE: 3 settings", or "FILE: ignored: why" of the one
+ * that HALINE_TUNING names. Valid until the calling thread's next call of this function. */
 HALINE_API const char *haline_current_tuning(void);
 
 /* "0.1.0" */

@@ -11,7 +11,7 @@ try() {
   rm -f "$folder"/*
   for content in "${@:3}"; do
     i=$((i + 1))
-    echo "$content" >"$folder/$i.json"
+    echo "$content" >"$folder/$i.${extension:-json}"
   done
   output=$("$cmake" "-DFOLDER=$folder" -P "$here/check.cmake" 2>&1) || status=wrong
   output=$(tr -s ' \n' ' ' <<<"$output") # CMake breaks lines
@@ -49,6 +49,19 @@ try wrong 'backend, element, kernel and params wanted' "$(file 3)"
 try wrong 'a list "schedules" wanted' '{}'
 try wrong 'a list "schedules" wanted' "$(file "$good" | head -c 40)"
 try wrong 'a list "schedules" wanted' ''
+
+# Settings: their text, whatever is in a processor's name, between the marks of a literal.
+extension=tuning
+signed='haline tuning 1
+processor = Xeon(R) @ 2.0 ${PATH} @PATH@; "V"
+checksum = 1'
+try right 'built in: '
+try right "built in: R\"haline($(tr '\n' ' ' <<<"$signed"))haline\"," "$signed"
+try right 'R"haline(haline tuning 1 a )haline", R"haline(haline tuning 1 b )haline",' $'haline tuning 1\na' $'haline tuning 1\nb'
+try wrong '1.tuning: no settings found, a file that `haline select` wrote wanted' 'haline tuning 2'
+try wrong '2.tuning: no settings found' "$signed" "$signed
+)haline\""
+try wrong '1.tuning: no settings found' ''
 
 echo "$cases files of schedules"
 exit "$failed"

@@ -127,11 +127,13 @@ int LaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid
   const auto &kernel = *static_cast<FakeKernel *>(function);
   FakeCuda &cuda = Cuda();
   const auto refuse = [&](const std::string &what) { return Complain(kInvalidValue, kernel.name + ": " + what); };
-  // CUDA's limits, those of every compute capability from 7.0 up.
+  // CUDA's limits, those of every compute capability from 7.0 up. And a multiprocessor has 65,536 registers: no more
+  // threads than may have 128 each, which is what ptx_test.cpp holds kernels to.
+  constexpr unsigned kMostThreads = 512;
   if (grid_x < 1 || grid_x > 0x7fffffff || grid_y < 1 || grid_y > 65535 || grid_z < 1 || grid_z > 65535) {
     return refuse("blocks " + std::to_string(grid_x) + " x " + std::to_string(grid_y) + " x " + std::to_string(grid_z));
   }
-  if (x < 1 || y < 1 || z < 1 || uint64_t{x} * y * z > 1024 || z > 64) return refuse("threads");
+  if (x < 1 || y < 1 || z < 1 || uint64_t{x} * y * z > kMostThreads || z > 64) return refuse("threads");
   if (shared > 48 * 1024) return refuse("shared memory");
   if (Current() != kernel.context) return refuse("another context");
   for (size_t i = 0; i < kernel.pointers.size(); i++) {

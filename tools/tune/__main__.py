@@ -1,4 +1,6 @@
-"""scripts/tune.sh: searches the schedules of haline's kernels on this machine, or compares those that there are."""
+"""scripts/tune.sh: searches the library's settings and the schedules of its kernels on this machine, or compares the
+schedules that there are.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import settings
 from .compare import compare
 from .kernels import Build
 from .measure import Meter, Workload
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ELEMENTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "float64": "f64"}
+_SETTINGS_SHARE = 0.25  # of the budget
 _FORMS = ["forward", "training", "relu", "residual", "backward", "backward-relu"]
 
 
@@ -87,9 +91,23 @@ def _show(name: str, progress: Progress | None, left: float) -> None:
     sys.stderr.flush()
 
 
+def _tune_settings(a: argparse.Namespace, workload: Workload, shapes: list[str], state: Path) -> None:
+    """What `haline select` finds becomes the library's own for this processor, from the next build on."""
+    out = state / "settings.tuning"
+    if not out.exists():  # else it was found before the search was stopped
+        report = settings.search(a.build / "tools/haline", workload, shapes, a.budget * _SETTINGS_SHARE, out)
+        print(*report.splitlines()[:-1], sep="\n")
+    if settings.count(out) > 0:
+        path = _ROOT / "generators" / "schedules" / f"{state.name}.tuning"
+        path.parent.mkdir(exist_ok=True)
+        shutil.copyfile(out, path)
+        print(f"{settings.count(out)} settings; {path.relative_to(_ROOT)} is for the next build")
+
+
 def main(words: list[str]) -> int:
     a = _arguments(words)
-    backend = a.backend or _best_backend(a.build)
+    best = _best_backend(a.build)
+    backend = a.backend or best
     build = Build.read(a.build)
     kernels = build.choose(backend.replace("-", "_"), _ELEMENTS[a.dtype], a.form, a.layout)
     shapes = _shapes(a.build, a.shapes)
@@ -112,9 +130,11 @@ def main(words: list[str]) -> int:
     from .session import Clock, Tuner  # here, so that --help needs no search library
 
     tuner = Tuner(build, variants, meter, state / "journal.log", Clock(a.budget), _show)
+    guard = [shape for shape in _shapes(a.build, a.guard) if shape not in shapes] if a.guard else []
     try:
+        if backend == best:  # (They don't know which back end a call names.)
+            _tune_settings(a, workload, shapes + guard, state)
         found = tuner.run(kernels, shapes)
-        guard = [shape for shape in _shapes(a.build, a.guard) if shape not in shapes] if a.guard else []
         whole = tuner.together(found, shapes) if found else None
         others = tuner.together(found, guard) if found and guard else None
     except KeyboardInterrupt:
@@ -126,9 +146,10 @@ def main(words: list[str]) -> int:
         print(f"{kernel.function}: {params}, {1 / outcome.ratio:.3f} times as fast")
     if not whole or not whole.wins or (others and (others.differs or others.loses)):
         lost = f": {', '.join(others.loses)} would lose" if others and others.loses else ""
-        print(f"nothing that is faster by more than the noise{lost}; generators/schedules stays as it is")
+        print(f"nothing that is faster by more than the noise{lost}; the schedules stay as they are")
         return 0
     path = _ROOT / "generators" / "schedules" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
     write(path, build, command, found, whole)
     print(f"together {1 / whole.ratio:.3f} times as fast; {path.relative_to(_ROOT)} is for the next build")
     return 0
