@@ -36,9 +36,9 @@ class Apply : public KernelGenerator<Apply> {
     const auto load = [&](Input<Buffer<void, 3>> &f) { return Load(f(s, c, n), element, get_target()); };
     rounded(c, n) =
         Tuple(cast(type, coefficients(c, 0, n)), cast(type, coefficients(c, 1, n)), cast(type, coefficients(c, 2, n)));
-    const Expr result = Result(load(x), Values(rounded, {c, n}), has_residual, load(residual), cast(type, slope), form);
-    Define(y, {s, c, n}, StoreResult(result, form, element, get_target()), {{s, 0, x.dim(0).extent()}}, c, n,
-           Fast(c, n));
+    const Expr result = (gpu() ? Result : ResultByCase)(load(x), Values(rounded, {c, n}), has_residual, load(residual),
+                                                        cast(type, slope), form);
+    Define(y, {s, c, n}, StoreResult(result, element, get_target()), {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
   }
 
   void schedule() {
@@ -67,8 +67,7 @@ class Apply : public KernelGenerator<Apply> {
     } else {
       y.vectorize(s, ElementVector(element, get_target()), TailStrategy::GuardWithIf);
     }
-    y.specialize(form == 0);
-    y.specialize(form == 1);
+    for (const Expr &condition : ResultCases(cast(MathType(element), slope), form)) y.specialize(condition);
   }
 
  private:

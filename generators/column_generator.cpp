@@ -58,7 +58,7 @@ class Column : public KernelGenerator<Column> {
     const Expr form = select(slope == 1, 0, 1);
     const Expr e = at(r);
     const Expr result = Result(e, Values(rounded, {c, n}), Internal::const_false(), e, cast(type, slope), form);
-    y(r, c, n) = StoreResult(result, form, element, get_target());
+    y(r, c, n) = StoreResult(result, element, get_target());
   }
 
   void schedule() {

@@ -33,18 +33,20 @@ inline int ElementVector(Element e, const Halide::Target &target) {
   return e == Element::kF16 ? std::min(16, all) : all;
 }
 
-// The one NaN that haline writes.
-inline Halide::Expr OneNan(const Halide::Expr &e) {
+// e, but the one NaN that haline writes where `of` is any.
+inline Halide::Expr OneNan(const Halide::Expr &e, const Halide::Expr &of) {
   using namespace Halide;
   const Expr nan = e.type() == Float(64) ? reinterpret<double>(Internal::UIntImm::make(UInt(64), 0x7ff8000000000000u))
                                          : reinterpret<float>(cast<uint32_t>(Expr(0x7fc00000)));
-  return select(e == e, e, nan);
+  return select(of == of, e, nan);
 }
+inline Halide::Expr OneNan(const Halide::Expr &e) { return OneNan(e, e); }
 
 // A stored element as a float or a double; exact.
 inline Halide::Expr Load(const Halide::Expr &v, Element e, const Halide::Target &target) {
   using namespace Halide;
-  if (e == Element::kBF16) return ShufflesBFloats(target) ? FromBFloat(v) : reinterpret<float>(cast<uint32_t>(v) << 16);
+  if (e == Element::kBF16)
+    return ShufflesBFloats(target) ? FromBFloat(v, target) : reinterpret<float>(cast<uint32_t>(v) << 16);
   if (e != Element::kF16) return v;
   if (target.has_feature(Target::F16C) || target.arch == Target::ARM) return cast<float>(reinterpret<float16_t>(v));
   // Exponent and mantissa moved into place read as value * 2^-112, denormals too; then infinities and NaNs.
@@ -70,7 +72,7 @@ inline Halide::Expr ElementBits(const Halide::Expr &f, Element e, const Halide::
   using namespace Halide;
   const Expr bits = reinterpret<uint32_t>(f);
   if (e == Element::kBF16) {
-    if (ShufflesBFloats(target)) return ToBFloat(f);
+    if (ShufflesBFloats(target)) return ToBFloat(f, target);
     return cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
   }
   if (target.has_feature(Target::F16C) || target.arch == Target::ARM) return reinterpret<uint16_t>(cast<float16_t>(f));
@@ -82,7 +84,7 @@ inline Halide::Expr ElementBits(const Halide::Expr &f, Element e, const Halide::
   return cast<uint16_t>(sign | select(f == f, select(magnitude >= 0x47800000, 0x7c00, finite), 0x7e00));
 }
 
-// A float or double that is no NaN, rounded once, to nearest even.
+// A float or double, rounded once, to nearest even; no NaN but the one that haline writes.
 inline Halide::Expr StoreNumber(const Halide::Expr &v, Element e, const Halide::Target &target) {
   if (StorageType(e).is_float()) return cast(StorageType(e), v);
   return ElementBits(v.type() == Halide::Float(64) ? RoundedToOdd(v) : v, e, target);

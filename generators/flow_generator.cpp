@@ -35,16 +35,16 @@ class Flow : public Generator<Flow> {
       return Load(f(s, c, n), element, get_target());
     };
     number(i, c, n) = cast(type, coefficients(c, i, n));
-    const auto put = [&](const Expr &s) {
+    const auto place = [this](const Expr &s) { return y(s, c, n); };
+    const auto value = [&](const Expr &s) {
       // (Where L2 holds the planes, as fast as without; of 8 MiB, one Zen 5 thread, 0.65 and 0.71 of a copy.)
       const Expr x_before = Load(Fetched(before(s, c, n), 1024), element, get_target());
-      const Expr value = StoreResult(Result(x_before, {number(0, c, n), number(1, c, n), number(2, c, n)}, has_residual,
-                                            load(residual, s), cast(type, slope), form),
-                                     form, element, get_target(), true);
-      return Put(y(s, c, n), value);
+      const Expr result = ResultByCase(x_before, {number(0, c, n), number(1, c, n), number(2, c, n)}, has_residual,
+                                       load(residual, s), cast(type, slope), form);
+      return StoreResult(result, element, get_target(), true);
     };
     const Expr size = x.dim(0).extent();
-    lines = std::make_unique<Lines>(put, y, lead, size, chunk, line, q, c, n);
+    lines = std::make_unique<Lines>(place, value, y, lead, size, chunk, line, q, c, n);
 
     const Expr runs = min(size / kLanes, kMostRuns), step = size / runs;
     const auto sample = [=, this](const Expr &u, const Expr &run) { return load(x, run * step + u); };
@@ -75,7 +75,7 @@ class Flow : public Generator<Flow> {
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
     lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)),
-                    {form == 0, form == 1});
+                    ResultCases(cast(MathType(element), slope), form));
     about->Schedule(LoopLevel(sums, c), vector);
     near_mean.compute_at(sums, c);
     kept.compute_at(sums, c);

@@ -24,20 +24,32 @@ inline Halide::Expr WithResidual(const Halide::Expr &normal, const Halide::Expr 
   return Halide::select(has_residual, normal + residual, normal);
 }
 
-// y. form = 0: norm(x); 1: with an activation; 2: with all, and whatever NaN comes up is the one NaN.
+// y. form = 0: norm(x); 1: with an activation; 2: with all, and whatever NaN comes up is the one NaN. 0 and 1 make
+// none, as a plane that has one isn't normalised in float, and the slope is finite.
 inline Halide::Expr Result(const Halide::Expr &x, const Exprs &numbers, const Halide::Expr &has_residual,
                            const Halide::Expr &residual, const Halide::Expr &slope, const Halide::Expr &form) {
   const Halide::Expr normal = Normal(x, numbers), z = WithResidual(normal, has_residual, residual);
   return Halide::select(form == 0, normal, form == 1, Activate(normal, slope), OneNan(Activate(z, slope)));
 }
 
-// Result as it is stored. form = 0 makes no NaN, as a plane that has one isn't normalised in float. `streamed`: past
-// the caches, where Store says what float16 wants.
-inline Halide::Expr StoreResult(const Halide::Expr &result, const Halide::Expr &form, Element e,
-                                const Halide::Target &target, bool streamed = false) {
-  const Halide::Expr stored = Store(result, e, target);
-  if (StorageType(e).is_float() || (streamed && e == Element::kF16)) return stored;
-  return Halide::select(form == 0, StoreNumber(result, e, target), stored);
+// The same, for schedules that make a version of each of the cases.
+inline Exprs ResultCases(const Halide::Expr &slope, const Halide::Expr &form) {
+  return {form == 0, form == 1 && slope == 0, form == 1, slope == 0, slope == 1};
+}
+inline Halide::Expr ResultByCase(const Halide::Expr &x, const Exprs &numbers, const Halide::Expr &has_residual,
+                                 const Halide::Expr &residual, const Halide::Expr &slope, const Halide::Expr &form) {
+  const Halide::Expr normal = Normal(x, numbers), z = WithResidual(normal, has_residual, residual);
+  const Exprs cases = ResultCases(slope, form);
+  return Halide::select(cases[0], normal, cases[1], Relu(normal), cases[2], Activate(normal, slope), cases[3],
+                        OneNan(Relu(z), z), cases[4], OneNan(z + Halide::cast(z.type(), 0)),
+                        OneNan(Activate(z, slope)));
+}
+
+// Result as it is stored: of NaNs there is but the one. `streamed`: past the caches, where Store says what float16
+// wants.
+inline Halide::Expr StoreResult(const Halide::Expr &result, Element e, const Halide::Target &target,
+                                bool streamed = false) {
+  return streamed && e == Element::kF16 ? Store(result, e, target) : StoreNumber(result, e, target);
 }
 
 // dx, of g, the gradient of z, and d = x - mean.

@@ -57,6 +57,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
       dx.vectorize(s, ElementVector(element, get_target()), TailStrategy::GuardWithIf);
     }
     dx.specialize(form == 0);
+    if (layout == Layout::kPlanes) dx.specialize(form == 1 && !has_residual);
     dx.specialize(form == 1);
   }
 

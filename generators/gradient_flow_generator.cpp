@@ -32,14 +32,15 @@ class GradientFlow : public Generator<GradientFlow> {
     const auto load = [this](Input<Volume> &f, const Expr &s) { return Load(f(s, c, n), element, get_target()); };
     number(i, c, n) = cast(MathType(element), gradient(c, i, n));
     about(c, n) = cast(MathType(element), mean_before(c, n));
-    const auto put = [&](const Expr &s) {
+    const auto place = [this](const Expr &s) { return dx(s, c, n); };
+    const auto value = [&](const Expr &s) {
       const Expr d = load(x_before, s) - about(c, n);
       const Expr result = GradientResult(load(dy_before, s), d, {number(0, c, n), number(1, c, n), number(2, c, n)});
-      return Put(dx(s, c, n), Store(result, element, get_target()));
+      return Store(result, element, get_target());
     };
     const int line = kLine / StorageType(element).bytes();
     const Expr size = x.dim(0).extent();
-    lines = std::make_unique<Lines>(put, dx, lead, size, chunk, line, q, c, n);
+    lines = std::make_unique<Lines>(place, value, dx, lead, size, chunk, line, q, c, n);
 
     const auto terms = [=, this](const Expr &s) {
       const Expr center = cast(MathType(element), mean(c, n));

@@ -58,6 +58,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
       }
     }
     block_sums->Specialize(form == 0);
+    if (layout == Layout::kPlanes) block_sums->Specialize(!has_residual);
   }
 
  private:

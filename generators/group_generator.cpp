@@ -51,7 +51,7 @@ class Group : public Generator<Group> {
     r.where(own(c, n)[3] != 0);
     const Expr e = load(r, c), form = select(slope == 1, 0, 1);
     const Expr result = Result(e, Values(own, {c, n}), Internal::const_false(), e, cast(type, slope), form);
-    y(r, c, n) = StoreResult(result, form, element, get_target());
+    y(r, c, n) = StoreResult(result, element, get_target());
   }
 
   void schedule() {

@@ -3,6 +3,7 @@
 #define HALINE_RUNTIME_ENGINE_H_
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "kernels.h"
@@ -269,7 +270,11 @@ class alignas(64) Engine {
   void Stream(const Part &part, int64_t first, int64_t count, const Array &to, const Inputs &from, bool ahead,
               const F &f);
 
-  int form() const { return problem_.residual.data || problem_.given ? 2 : problem_.slope != 1 ? 1 : 0; }
+  // As in generators/formula.h; a slope that is infinite as a float makes NaNs.
+  int form() const {
+    const bool plain = !problem_.residual.data && !problem_.given && std::isfinite(static_cast<float>(problem_.slope));
+    return !plain ? 2 : problem_.slope != 1 ? 1 : 0;
+  }
   const Array &residual() const { return problem_.residual.data ? problem_.residual : problem_.x; }
   bool has_residual() const { return problem_.residual.data != nullptr; }
 
