@@ -22,10 +22,13 @@ struct TinyPart {
   int64_t At(int64_t n, int64_t c, int which, int count) const {
     return list ? which * padded + n * part.channels + c : (n * count + which) * columns + c;
   }
-  // Without `data` the kernels keep none of them.
+  // Without `data` the kernels keep none of them: a stride of 0 tells them. (Without memory they would tell its bounds,
+  // where they check their arguments, and do nothing else.)
   View Numbers(const double *data, int count, bool rest) const {
+    static constexpr double kNone = 0;
     const int64_t row = data ? padded : 0;
-    return View(data + (rest && data ? whole : 0), {{rest ? kGroup : whole, 1}, {count, row}, {rows, count * row}});
+    return View(data ? data + (rest ? whole : 0) : &kNone,
+                {{rest ? kGroup : whole, 1}, {count, row}, {rows, count * row}});
   }
 
   const Part part;
