@@ -37,7 +37,7 @@ class Column : public KernelGenerator<Column> {
                                        chunk, b, c, n);
     total(c, n) = Tuple(sums->Total(0, c, n));
     const auto of = [=, this](Input<Buffer<void, 2>> &f) {
-      return [=, &f](const Expr &e) { return cast<double>(f(last(e), n)); };
+      return [=, this, &f](const Expr &e) { return cast<double>(f(last(e), n)); };
     };
     columns = std::make_unique<PlaneNumbers>(
         element, Doubles(), Values(total, {c, n}), [this](const Expr &e) { return cast<double>(pivot(e, n)); },

@@ -77,7 +77,7 @@ inline void ScheduleTinyLast(WideSchedule &wide, Halide::Func tile, int vector, 
   std::vector<Func> funcs = wide.per_plane;
   for (PlaneSum *sum : wide.sums) funcs.push_back(sum->sum);
   for (Func f : funcs) {
-    f.compute_at(wide.result, cb).bound_extent(c, vector * groups);
+    f.compute_at(wide.result, cb).bound_extent(c, vector * groups).bound_storage(n, 1);
     vectors(f);
     if (!f.has_update_definition()) continue;
     vectors(f.update());

@@ -73,8 +73,8 @@ class ForwardEngine : public Engine {
     return takes ? part.channels / kSmallGroup * kSmallGroup : 0;
   }
 
-  // As Fast, in one kernel, which leaves planes that float can't serve (channels-last: vectors with such planes) as they
-  // were.
+  // As Fast, in one kernel, which leaves planes that float can't serve (channels-last: vectors with such planes) as
+  // they were.
   void Whole(const Part &part, Late *now, Late *before) {
     const bool last = plan_.layout == Layout::kLast;
     const int64_t row = part.channels;

@@ -51,8 +51,8 @@ struct Settings {
   Class classes[kTunedElements][kPasses][kRegimes];
 
   // All classes, one after the other.
-  static constexpr int kClasses = kTunedElements * kPasses * kRegimes;
-  Class &at(int i) { return classes[i / (kPasses * kRegimes)][i / kRegimes % kPasses][i % kRegimes]; }
+  static constexpr int kEach = int{kPasses} * int{kRegimes}, kClasses = kTunedElements * kEach;
+  Class &at(int i) { return classes[i / kEach][i % kEach / kRegimes][i % kRegimes]; }
   const Class &at(int i) const { return const_cast<Settings *>(this)->at(i); }
 
   Settings();
