@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Which planes (elements of one) a kernel works on: what it can be tuned on. docs/numerics.md has the borders.
-_SIZES = {"across": (1, 63), "small": (64, 511), "large": (512, 2**31), "along": (0, -1)}  # (along: float's failures)
+_SIZES = {
+    "few": (1, 8),
+    "across": (1, 63),
+    "group": (64, 511),
+    "column": (64, 127),
+    "small": (64, 511),
+    "large": (512, 2**31),
+    "along": (0, -1),  # float's failures
+}
 _ANY_FLOAT = (64, 2**31)
 
 Params = dict[str, str]  # of a schedule: name to value
@@ -88,8 +96,9 @@ class Build:
         return [kernel for name, kernel in chosen.items() if name not in unused]
 
     def space(self, kernel: Kernel) -> dict[str, list[str]]:
-        # (The schedules for channels-last have no parameters yet.)
-        return {} if {"layout=last", "layout=rows"} & set(kernel.params) else self.spaces.get(kernel.generator, {})
+        # (Of the schedules for channels-last this one alone goes by parameters.)
+        last = {"layout=last", "layout=rows"} & set(kernel.params) and kernel.generator != "wide_gradient"
+        return {} if last else self.spaces.get(kernel.generator, {})
 
     def default(self, kernel: Kernel) -> Params:
         """The hand schedule."""
