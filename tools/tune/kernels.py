@@ -91,7 +91,7 @@ class Build:
             known = sorted({kernel.backend for kernel in self.kernels})
             raise SystemExit(f"--backend: {backend} found, one of {', '.join(known)} wanted")
         # Channels-last tensors have some kernels of their own.
-        last = {name for name in chosen if name.endswith(("_last", "_rows", "_lines"))}
+        last = {name for name in chosen if name.endswith(("_last", "_rows", "_lines", "column"))}
         unused = {name.removesuffix("_last") for name in last} if layout == "channels-last" else last
         return [kernel for name, kernel in chosen.items() if name not in unused]
 
