@@ -1,5 +1,6 @@
-// The sums over a plane: every rounding that haline's statistics make is written in this file, once.
-// docs/numerics.md derives the error bound from these lines; a schedule may reorder loops, never a sum.
+// The sums over a plane: the roundings that haline's statistics make. docs/numerics.md derives the error bound from
+// these lines; a schedule may reorder loops, never a sum. (group.h and resident.h make the same sums in pieces of other
+// sizes, where a schedule alone can't; the tests' tables of hashes hold them to these.)
 //
 //   lane u    16 lanes; a chunk of K elements gives each lane K / 16 elements, added as a binary tree in float
 //   block     16,384 elements: the chunks' lane sums, added one after the other in double, then a tree over lanes

@@ -43,12 +43,10 @@ bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
 }  // namespace
 
 bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads) {
-  int64_t arrays = 0;
+  int64_t arrays = 0, most = threads > 1 ? kStreamBytes * 3 / 2 : kStreamBytes;
+  if (tuning.stream_bytes >= 0) most = tuning.stream_bytes;
   ForArrays(problem, [&](const Array &array) { arrays += array.data != nullptr; });
-  return arrays * problem.planes() * problem.size() * Size(problem.element) >= (tuning.stream_bytes >= 0
-                                                                                    ? tuning.stream_bytes
-                                                                                : threads > 1 ? kStreamBytes * 3 / 2
-                                                                                              : kStreamBytes);
+  return arrays * problem.planes() * problem.size() * Size(problem.element) >= most;
 }
 
 bool Roomless(const Problem &problem) {
