@@ -54,23 +54,31 @@ class Apply : public KernelGenerator<Apply> {
       for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
       SetLayout(y, layout);
       if (lines) {
-        LinesAcross(y, vector);
+        SetLines(y, vector);
         get_pipeline().add_custom_lowering_pass(new FetchAhead(
             {"x"}, "y", "", [](const std::string &, int) { return Internal::Variable::make(Int(32), "ahead"); }));
-      } else {
-        ElementsAcross(y, vector);
       }
+      ByRegisters(y, vector, ElementVector(element, get_target()), [this](Stage stage, int of) {
+        (lines ? LinesAcross : ElementsAcross)(stage, y.args(), of);
+        ByCase(stage);
+      });
       StageAcross(rounded, LoopLevel(y, n), kMostChannels, vector);
-    } else if (unroll > 1) {
+      return;
+    }
+    if (unroll > 1) {
       Var step("step");
       y.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
     } else {
       y.vectorize(s, ElementVector(element, get_target()), TailStrategy::GuardWithIf);
     }
-    for (const Expr &condition : ResultCases(cast(MathType(element), slope), form)) y.specialize(condition);
+    ByCase(y);
   }
 
  private:
+  void ByCase(Stage stage) {
+    for (const Expr &condition : ResultCases(cast(MathType(element), slope), form)) stage.specialize(condition);
+  }
+
   Var s{"s"}, c{"c"}, n{"n"};
   Func rounded{"rounded"};
 };

@@ -15,7 +15,7 @@ class Column : public KernelGenerator<Column> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> chunk{"chunk", 64};  // elements; part of the result's definition, not of the schedule
 
-  Input<Buffer<void, 3>> x{"x"};          // (s, c, n), channels-last: whole vectors of channels
+  Input<Buffer<void, 3>> x{"x"};          // (s, c, n), channels-last: whole registers of channels
   Input<Buffer<void, 2>> scale{"scale"};  // (c, n)
   Input<Buffer<void, 2>> shift{"shift"};  // (c, n)
   Input<double> slope{"slope"};           // of the activation below 0; 1: none
@@ -46,15 +46,15 @@ class Column : public KernelGenerator<Column> {
     const Exprs all = Values(columns->columns, {c, n});
     rounded(c, n) = Tuple(cast(type, all[0]), cast(type, all[1]), cast(type, all[2]));
     every(v, n) = 1;
-    lane = RDom(0, Vector(), "lane");
-    every(v, n) = min(every(v, n), cast<int>(columns->columns(v * Vector() + lane, n)[3]));
+    lane = RDom(0, Stored(), "lane");
+    every(v, n) = min(every(v, n), cast<int>(columns->columns(v * Stored() + lane, n)[3]));
     kept(c, which, n) =
-        Put(numbers(last(c), which, n), mux(which, {cast<double>(every(c / Vector(), n)), all[4], all[5], all[6]}));
+        Put(numbers(last(c), which, n), mux(which, {cast<double>(every(c / Stored(), n)), all[4], all[5], all[6]}));
 
     y(s, c, n) = undef(StorageType(element));
     r = RDom(0, size, "r");
-    const Expr vector = c / Vector();
-    r.where(every(vector, n) + kept(vector * Vector(), 0, n) != 0);
+    const Expr vector = c / Stored();
+    r.where(every(vector, n) + kept(vector * Stored(), 0, n) != 0);
     const Expr form = select(slope == 1, 0, 1);
     const Expr e = at(r);
     const Expr result = Result(e, Values(rounded, {c, n}), Internal::const_false(), e, cast(type, slope), form);
@@ -74,8 +74,8 @@ class Column : public KernelGenerator<Column> {
     Var co("co"), ci("ci"), cb("cb"), cg("cg");
     RVar ro("ro"), ri("ri");
     Stage results = y.update();
-    results.split(c, co, ci, Vector(), TailStrategy::RoundUp)
-        .split(co, cb, cg, kBatch, TailStrategy::GuardWithIf)
+    results.split(c, co, ci, Stored(), TailStrategy::RoundUp)
+        .split(co, cb, cg, most / Stored(), TailStrategy::GuardWithIf)
         .split(r, ro, ri, 8, TailStrategy::GuardWithIf)
         .reorder(ci, ri, cg, ro, cb, n)
         .vectorize(ci);
@@ -98,9 +98,9 @@ class Column : public KernelGenerator<Column> {
     columns->line.update().vectorize(columns->rooted);
     columns->any_large.compute_at(vectors);
     columns->any_large.update().atomic().vectorize(columns->lane);
-    every.compute_at(step).store_in(MemoryType::Stack).bound_storage(v, kBatch);
+    every.compute_at(step).store_in(MemoryType::Stack).bound_storage(v, most / Stored());
     every.update().atomic().vectorize(lane);
-    kept.compute_at(step).store_in(MemoryType::Stack).bound_storage(c, most).align_bounds(c, Vector());
+    kept.compute_at(step).store_in(MemoryType::Stack).bound_storage(c, most).align_bounds(c, Stored());
     kept.vectorize(c, Doubles(), TailStrategy::RoundUp).bound(which, 0, 4).unroll(which);
     results.specialize(slope == 1);
   }
@@ -112,6 +112,9 @@ class Column : public KernelGenerator<Column> {
 
   int Vector() const { return natural_vector_size(MathType(element)); }
   int Doubles() const { return natural_vector_size<double>(); }
+  // Channels of a result's vector: a register of stored elements. (bfloat16, AVX-512, one Zen 4 thread, 64 elements of
+  // 256 channels: by 16 11.4 GB/s, by 32 13.0.)
+  int Stored() const { return std::max(Vector(), ElementVector(element, get_target())); }
 
   Var s{"s"}, c{"c"}, n{"n"}, u{"u"}, b{"b"}, v{"v"}, which{"which"};
   RDom r, lane;

@@ -42,23 +42,25 @@ class GradientApply : public GradientGenerator<GradientApply> {
       SetInputLayouts();
       SetLayout(dx, layout);
       if (lines) {
-        LinesAcross(dx, vector);
+        SetLines(dx, vector);
         get_pipeline().add_custom_lowering_pass(new FetchAhead({"x", "dy"}, "dx", "", [](const std::string &, int) {
           return Internal::Variable::make(Int(32), "ahead");
         }));
-      } else {
-        ElementsAcross(dx, vector);
       }
+      ByRegisters(dx, vector, ElementVector(element, get_target()), [this](Stage stage, int of) {
+        (lines ? LinesAcross : ElementsAcross)(stage, dx.args(), of);
+        for (const Expr &condition : {form == 0, form == 1}) stage.specialize(condition);
+      });
       for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
-    } else if (unroll > 1) {
+      return;
+    }
+    if (unroll > 1) {
       Var step("step");
       dx.split(s, step, s, vector * unroll, TailStrategy::GuardWithIf).vectorize(s, vector).unroll(s);
     } else {
       dx.vectorize(s, ElementVector(element, get_target()), TailStrategy::GuardWithIf);
     }
-    dx.specialize(form == 0);
-    if (layout == Layout::kPlanes) dx.specialize(form == 1 && !has_residual);
-    dx.specialize(form == 1);
+    for (const Expr &condition : {form == 0, form == 1 && !has_residual, form == 1}) dx.specialize(condition);
   }
 
  private:

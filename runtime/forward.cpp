@@ -67,7 +67,8 @@ class ForwardEngine : public Engine {
     if (problem_.given || has_residual() || !problem_.y.data) return 0;
     if (plan_.layout == Layout::kLast) {
       const bool takes = kernels_.column.function && part.size < kMostColumn && !plan_.stream;
-      return takes ? part.channels / kVector * kVector : 0;
+      const int64_t vector = ColumnVector(problem_.element);
+      return takes ? part.channels / vector * vector : 0;
     }
     const bool takes = part.size < kMostGrouped && !Streams(part) && Direct(part, {&problem_.x, &problem_.y});
     return takes ? part.channels / kSmallGroup * kSmallGroup : 0;

@@ -32,6 +32,8 @@ constexpr int64_t kLeastLast = 2;    // channels of a tensor that is worth treat
 // thread, against several kernels, of a copy: 64 elements of 256 channels 0.31 and 0.27, of 320 0.16 and 0.13, 225 of
 // 64 0.24 and 0.27, 256 of 128 0.27 and 0.31.
 constexpr int64_t kMostColumn = 128;
+// Channels that it takes: a multiple of every back end's vectors of its results.
+constexpr int64_t ColumnVector(Element element) { return element == Element::kBF16 ? 2 * kVector : kVector; }
 constexpr int64_t kMostRowChannels = 32;   // of rows: generators/layout.h
 constexpr int64_t kLeastRows = 128;        // elements of their planes
 constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y stay in L2
