@@ -58,10 +58,10 @@ class Apply : public KernelGenerator<Apply> {
         get_pipeline().add_custom_lowering_pass(new FetchAhead(
             {"x"}, "y", "", [](const std::string &, int) { return Internal::Variable::make(Int(32), "ahead"); }));
       }
-      ByRegisters(y, vector, ElementVector(element, get_target()), [this](Stage stage, int of) {
-        (lines ? LinesAcross : ElementsAcross)(stage, y.args(), of);
-        ByCase(stage);
-      });
+      // (AVX2 would load the numbers twice a line: 0.85 of the speed of 8 rows at a time.)
+      const Expr in_order = get_target().has_feature(Target::AVX512) ? WantsOrder(y) : Internal::const_false();
+      ScheduleAcross(y, lines ? Internal::const_true() : in_order, vector, ElementVector(element, get_target()),
+                     [this](Stage stage) { ByCase(stage); });
       StageAcross(rounded, LoopLevel(y, n), kMostChannels, vector);
       return;
     }

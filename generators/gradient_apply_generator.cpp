@@ -47,10 +47,10 @@ class GradientApply : public GradientGenerator<GradientApply> {
           return Internal::Variable::make(Int(32), "ahead");
         }));
       }
-      ByRegisters(dx, vector, ElementVector(element, get_target()), [this](Stage stage, int of) {
-        (lines ? LinesAcross : ElementsAcross)(stage, dx.args(), of);
-        for (const Expr &condition : {form == 0, form == 1}) stage.specialize(condition);
-      });
+      ScheduleAcross(dx, lines ? Internal::const_true() : WantsOrder(dx), vector, ElementVector(element, get_target()),
+                     [this](Stage stage) {
+                       for (const Expr &condition : {form == 0, form == 1}) stage.specialize(condition);
+                     });
       for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
       return;
     }
