@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "Halide.h"
+#include "ahead.h"
 
 namespace haline {
 
@@ -35,9 +36,10 @@ inline Halide::Expr Fetch(const Halide::Expr &next, const Halide::Expr &ahead) {
 
 // `load`, elements of an input, each line of which fetches the one that lies `ahead` bytes after it: one by one among
 // what is worked out of them, as processors have few places for lines that are on their way.
-inline Halide::Expr Fetched(const Halide::Expr &load, const Halide::Expr &ahead) {
+inline Halide::Expr Fetched(const Halide::Expr &load, const Halide::Expr &ahead, Into into = Into::kL1) {
   using namespace Halide;
-  return Internal::Call::make(load.type(), kFetched, {load, ahead}, Internal::Call::PureExtern);
+  return Internal::Call::make(load.type(), kFetched, {load, ahead, Expr(static_cast<int>(into))},
+                              Internal::Call::PureExtern);
 }
 
 // `e`, after what `nothing` asks for.
@@ -70,7 +72,7 @@ class PutAndFetch : public Halide::Internal::IRMutator {
       base.set_host_alignment(whole && lanes > 1 ? kLine : bytes);
       return Store::make(element->name, mutate(call->args[1]), element->index, base, op->predicate, index);
     }
-    return Evaluate::make(Prefetch(*element, element->index, call->args[1]));
+    return Evaluate::make(Prefetch(*element, element->index, call->args[1], static_cast<int>(Into::kL1)));
   }
 
   Halide::Expr visit(const Halide::Internal::Call *op) override {
@@ -81,9 +83,9 @@ class PutAndFetch : public Halide::Internal::IRMutator {
     const auto *const element = load.as<Internal::Load>();
     _halide_user_assert(element) << kFetched << " wants elements of an input\n";
     const auto *const ramp = element->index.as<Ramp>();
-    const auto *const ahead = op->args[1].as<Broadcast>();
-    if (!ramp || !ahead || !FetchesLine(*element, ramp->base)) return load;
-    return Call::make(op->type, Call::return_second, {Prefetch(*element, ramp->base, ahead->value), load},
+    const auto *const ahead = op->args[1].as<Broadcast>(), *const into = op->args[2].as<Broadcast>();
+    if (!ramp || !ahead || !into || !FetchesLine(*element, ramp->base)) return load;
+    return Call::make(op->type, Call::return_second, {Prefetch(*element, ramp->base, ahead->value, into->value), load},
                       Call::PureIntrinsic);
   }
 
@@ -108,14 +110,14 @@ class PutAndFetch : public Halide::Internal::IRMutator {
     return true;
   }
 
-  static Halide::Expr Prefetch(const Halide::Internal::Load &element, const Halide::Expr &at,
-                               const Halide::Expr &ahead) {
+  static Halide::Expr Prefetch(const Halide::Internal::Load &element, const Halide::Expr &at, const Halide::Expr &ahead,
+                               const Halide::Expr &into) {
     using namespace Halide;
     using namespace Halide::Internal;
     const Expr base = reinterpret(UInt(64), Variable::make(Handle(), element.name));
     const Expr offset = cast<int64_t>(at) * element.type.bytes() + cast<int64_t>(ahead);
     const Expr address = reinterpret(Handle(), base + cast<uint64_t>(offset));
-    return Call::make(Int(32), "llvm.prefetch.p0", {address, 0, 3, 1}, Call::Extern);
+    return Call::make(Int(32), "llvm.prefetch.p0", {address, 0, into, 1}, Call::Extern);
   }
 
   Halide::Expr visit(const Halide::Internal::Load *op) override {

@@ -44,11 +44,11 @@ class Ahead {
 };
 
 // How far ahead flow fetches x, and gradient_flow x and dy, in bytes, by the bytes of a plane: the farther, the less
-// waits for memory, and the more of what is needed again leaves the caches. One Zen 5 thread, fractions of a copy and
-// of a stream: planes of 4 KiB forward 4 KiB 0.72, 8 KiB 0.88, 12 KiB 0.90, 24 KiB 0.89; of 1 MiB 2 KiB 0.68, 4 KiB
-// 0.72, 12 KiB 0.69; of 8 MiB 0.61, 0.66, 0.61. Planes of 4 KiB backward 1 KiB 0.54, 2 KiB 0.60, 3 KiB 0.66, 4 KiB
-// 0.64, 6 KiB 0.57; of 8 MiB 1 KiB 0.54, 3 KiB 0.48.
-constexpr int32_t Near(int64_t plane) { return plane > (1 << 19) ? 4096 : 12288; }
+// waits for memory, and the more of what is needed again leaves the caches. Fractions of a copy and of a stream: one
+// Zen 4 thread forward, into L2, planes of 4 KiB 4 KiB 0.57, 6 KiB 0.70, 12 KiB 0.71, 20 KiB 0.72; of 1 MiB 1.5 KiB
+// 0.61, 2 KiB 0.64, 3 KiB 0.56, 4 KiB 0.55; of 4 MiB 0.63, 0.72, 0.63, 0.58. One Zen 5 thread backward, planes of 4 KiB
+// 1 KiB 0.54, 2 KiB 0.60, 3 KiB 0.66, 4 KiB 0.64, 6 KiB 0.57; of 8 MiB 1 KiB 0.54, 3 KiB 0.48.
+constexpr int32_t Near(int64_t plane) { return plane > (1 << 19) ? 2048 : 12288; }
 constexpr int32_t NearOfTwo(int64_t plane) { return plane > (1 << 20) ? 1024 : 3072; }
 
 // What is fetched while a tile is written: some of what the next part reads, and all that the next tile does.
