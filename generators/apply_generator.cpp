@@ -48,7 +48,7 @@ class Apply : public KernelGenerator<Apply> {
       return FinishGpuSchedule(x, residual, y);
     }
     // Guarded, not shifted inwards: y may be x, and nothing may be read twice.
-    const int vector = natural_vector_size(MathType(element));
+    const int vector = natural_vector_size(MathType(element)), across = AcrossVector(MathType(element), get_target());
     ScheduleBFloats(get_pipeline());
     if (layout == Layout::kLast) {
       for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
@@ -60,8 +60,8 @@ class Apply : public KernelGenerator<Apply> {
       }
       // (AVX2 would load the numbers twice a line: 0.85 of the speed of 8 rows at a time.)
       const Expr in_order = get_target().has_feature(Target::AVX512) ? WantsOrder(y) : Internal::const_false();
-      ScheduleAcross(y, lines ? Internal::const_true() : in_order, vector, ElementVector(element, get_target()),
-                     [this](Stage stage) { ByCase(stage); });
+      ScheduleAcross(y, lines ? Internal::const_true() : in_order, lines ? vector : across,
+                     ElementVector(element, get_target()), [this](Stage stage) { ByCase(stage); });
       StageAcross(rounded, LoopLevel(y, n), kMostChannels, vector);
       return;
     }

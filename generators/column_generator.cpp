@@ -70,7 +70,7 @@ class Column : public KernelGenerator<Column> {
     y.dim(0).set_min(0);
     y.dim(1).set_min(0);
 
-    const int most = kBatch * Vector();
+    const int most = kBatch * natural_vector_size(MathType(element));
     Var co("co"), ci("ci"), cb("cb"), cg("cg");
     RVar ro("ro"), ri("ri");
     Stage results = y.update();
@@ -110,7 +110,7 @@ class Column : public KernelGenerator<Column> {
   // thread, AVX-512, 64 elements of 256 channels: 1 21 GB/s, 2 26, 4 26, 8 27.)
   static constexpr int kBatch = 8;
 
-  int Vector() const { return natural_vector_size(MathType(element)); }
+  int Vector() const { return AcrossVector(MathType(element), get_target()); }
   int Doubles() const { return natural_vector_size<double>(); }
   // Channels of a result's vector: a register of stored elements. (bfloat16, AVX-512, one Zen 4 thread, 64 elements of
   // 256 channels: by 16 11.4 GB/s, by 32 13.0.)

@@ -78,7 +78,7 @@ class Flow : public Generator<Flow> {
     block_sums->Schedule(LoopLevel(sums, b), vector);
     lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)),
                     ResultCases(cast(MathType(element), slope), form));
-    about->Schedule(LoopLevel(sums, c), vector);
+    about->Schedule(LoopLevel(sums, c), LoopLevel(sums, c), vector);
     near_mean.compute_at(sums, c);
     kept.compute_at(sums, c);
     number.compute_at(sums, c).bound(i, 0, 3).unroll(i);

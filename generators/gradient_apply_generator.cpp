@@ -36,7 +36,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
       return FinishGpuSchedule(x, dy, residual, dx);
     }
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
-    const int vector = natural_vector_size(MathType(element));
+    const int vector = natural_vector_size(MathType(element)), across = AcrossVector(MathType(element), get_target());
     ScheduleBFloats(get_pipeline());
     if (layout == Layout::kLast) {
       SetInputLayouts();
@@ -47,8 +47,8 @@ class GradientApply : public GradientGenerator<GradientApply> {
           return Internal::Variable::make(Int(32), "ahead");
         }));
       }
-      ScheduleAcross(dx, lines ? Internal::const_true() : WantsOrder(dx), vector, ElementVector(element, get_target()),
-                     [this](Stage stage) {
+      ScheduleAcross(dx, lines ? Internal::const_true() : WantsOrder(dx), lines ? vector : across,
+                     ElementVector(element, get_target()), [this](Stage stage) {
                        for (const Expr &condition : {form == 0, form == 1}) stage.specialize(condition);
                      });
       for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);

@@ -54,7 +54,8 @@ class GradientSums : public GradientGenerator<GradientSums> {
         block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
       } else {
         get_pipeline().add_custom_lowering_pass(FetchAhead::OfRows({"x", "dy", "residual"}, chunk));
-        block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
+        block_sums->ScheduleAcross(LoopLevel(sums, b), AcrossVector(MathType(element), get_target()),
+                                   get_target().has_feature(Target::AVX512));
       }
     }
     block_sums->Specialize(form == 0);

