@@ -22,6 +22,8 @@ enum class Layout { kPlanes, kLast, kRows };
 inline const std::map<std::string, Layout> kLayouts = {
     {"planes", Layout::kPlanes}, {"last", Layout::kLast}, {"rows", Layout::kRows}};
 
+constexpr int kLineBytes = 64;  // of a cache's lines
+
 // Channels of a channels-last tensor that a call takes: their numbers are staged on the stack.
 constexpr int kMostChannels = 512;  // of the element-wise kernels
 constexpr int kMostSummed = 64;     // of those that sum; runtime/plan.h has the same numbers
@@ -39,7 +41,6 @@ void SetLayout(F &f, Layout layout, int s = 0, int c = 1) {
 // thread, AVX2, float32, time by that of 8 channels: pivots 0.86 to 1.03 of all forward, results 0.91 to 1.0, the
 // gradient's sums 0.83 to 1.02 of all backward, its results 0.95 to 1.03, column 0.81 to 1.04; bfloat16 0.87 to 1.08.)
 inline int AcrossVector(const Halide::Type &math, const Halide::Target &target) {
-  constexpr int kLineBytes = 64;
   const int natural = target.natural_vector_size(math);
   return target.arch == Halide::Target::X86 ? std::max(natural, kLineBytes / math.bytes()) : natural;
 }
@@ -98,7 +99,6 @@ void ScheduleAcross(Halide::Func f, const Halide::Expr &in_order, int vector, in
 
 // What a result of whole lines is: rows of whole lines, of whole vectors.
 inline void SetLines(Halide::OutputImageParam buffer, int vector) {
-  constexpr int kLineBytes = 64;
   const int line = kLineBytes / buffer.type().bytes();
   buffer.set_host_alignment(kLineBytes);
   for (int i : {0, 1, 2}) buffer.dim(i).set_min(0);
