@@ -42,9 +42,9 @@ constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y s
 // large again: L3 serves each of them, memory all together. 32 MiB of L3, plain and streamed as fractions of a copy:
 // one Zen 5 thread 8 MiB 0.62 and 0.68, 12 MiB 0.54 and 0.62, 16 MiB 0.48 and 0.73, 32 MiB 0.54 and 0.73, 64 MiB 0.51
 // and 0.84; two threads, GB/s, 16 MiB 110 and 66, 24 MiB 26 and 46. (Zen 3, time of streamed by that of plain: one
-// thread 4 MiB 1.1 to 1.3, 8 MiB 1.0, 12 MiB 0.4 to 0.65, backward 6 MiB 1.2, 8 MiB 1.2, 12 MiB 0.75 to 0.8; two threads
-// 8 MiB 1.4, 12 MiB 1.3, 16 MiB 0.7 to 1.2, 20 MiB 0.53.) Smaller results had better stay in L3, for whoever reads them
-// next, too.
+// thread 4 MiB 1.1 to 1.3, 8 MiB 1.0, 12 MiB 0.4 to 0.65, backward 6 MiB 1.2, 8 MiB 1.2, 12 MiB 0.75 to 0.8; two
+// threads 8 MiB 1.4, 12 MiB 1.3, 16 MiB 0.7 to 1.2, 20 MiB 0.53.) Smaller results had better stay in L3, for whoever
+// reads them next, too.
 #if !defined(HALINE_STREAM_BYTES)
 #define HALINE_STREAM_BYTES kKnobTable[kStreamKnob].otherwise  // tests set it to 0
 #endif
