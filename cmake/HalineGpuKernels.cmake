@@ -53,9 +53,8 @@ function(haline_add_gpu_kernels)
           string(APPEND target "-large_buffers")  # planes that no other kernel can index: 64-bit indices
         endif()
         if(NOT TARGET haline_${function})
-          add_halide_library(haline_${function} FROM haline_${generator}_generator GENERATOR haline_${generator}
-                             FUNCTION_NAME ${function} TARGETS "${target}" PARAMS ${params}
-                             USE_RUNTIME haline_halide_runtime)
+          haline_compile(${function} FROM haline_${generator}_generator GENERATOR haline_${generator}
+                         TARGETS "${target}" PARAMS ${params})
         endif()
       endforeach()
       string(APPEND table "  },\n")

@@ -13,9 +13,18 @@ else()
   message(FATAL_ERROR "haline has no back end for ${CMAKE_SYSTEM_PROCESSOR}: x86-64 and AArch64 are supported")
 endif()
 
+# Compiling the kernels takes most of a build's time. Another build of the same sources and options may lend its own:
+# they are taken as they are, and nothing sees to it that they are up to date.
+set(HALINE_KERNELS_ROOT "" CACHE PATH "Build folder whose kernels are linked, in place of compiling them")
+set(HALINE_KERNELS_DIR "${PROJECT_BINARY_DIR}/generators")
+if(HALINE_KERNELS_ROOT)
+  cmake_path(ABSOLUTE_PATH HALINE_KERNELS_ROOT BASE_DIRECTORY "${CMAKE_SOURCE_DIR}")
+  set(HALINE_KERNELS_DIR "${HALINE_KERNELS_ROOT}/generators")
+endif()
+
 # When cross-compiling, the generators come from a build for the host
 # (-Dhaline-halide_generators_ROOT=<its build folder>) and only Halide's CMake functions are needed here.
-if(CMAKE_CROSSCOMPILING)
+if(CMAKE_CROSSCOMPILING OR HALINE_KERNELS_ROOT)
   find_package(HalideHelpers REQUIRED)
 else()
   find_package(Halide 21 REQUIRED COMPONENTS Halide shared)
@@ -25,9 +34,23 @@ endif()
 file(REMOVE "${PROJECT_BINARY_DIR}/cmake/haline-halide_generatorsConfig.cmake")
 
 function(haline_add_generator name)
-  add_halide_generator(haline_${name}_generator SOURCES ${name}_generator.cpp)
-  # statistics.h is a header of the generators that were built on the host; nothing to do for imported ones.
+  if(NOT HALINE_KERNELS_ROOT)
+    add_halide_generator(haline_${name}_generator SOURCES ${name}_generator.cpp)
+  endif()
 endfunction()
+
+# haline_compile(function option..): compiles the kernel, options as of add_halide_library, or takes another build's.
+# (A macro: one option names a variable of the caller's, which is set.)
+macro(haline_compile function)
+  if(NOT HALINE_KERNELS_ROOT)
+    add_halide_library(haline_${function} FUNCTION_NAME ${function} USE_RUNTIME haline_halide_runtime ${ARGN})
+  elseif(EXISTS "${HALINE_KERNELS_DIR}/haline_${function}.o")
+    add_custom_target(haline_${function})
+  else()
+    message(FATAL_ERROR "HALINE_KERNELS_ROOT: ${HALINE_KERNELS_ROOT} has no ${function}; build it there, with the same "
+                        "options, or build without HALINE_KERNELS_ROOT")
+  endif()
+endmacro()
 
 # Compiles one kernel for one back end, unless that was done before. `function` is set to its name.
 function(haline_add_kernel name generator params element backend target out_function)
@@ -40,21 +63,19 @@ function(haline_add_kernel name generator params element backend target out_func
   # there. They are the engines' own views, never the caller's, so that only builds for development check them.
   if(NOT HALINE_KERNEL_CHECKS AND NOT name IN_LIST HALINE_CHECKED_KERNELS)
     string(APPEND target "-no_asserts-no_bounds_query")
-    set_property(GLOBAL APPEND PROPERTY HALINE_UNCHECKED_KERNELS "${CMAKE_CURRENT_BINARY_DIR}/haline_${function}.o")
+    set_property(GLOBAL APPEND PROPERTY HALINE_UNCHECKED_KERNELS "${HALINE_KERNELS_DIR}/haline_${function}.o")
   endif()
   # Their results go past the caches, on processors that have such stores.
   set(assembly "")
   if((generator MATCHES "flow$" OR name MATCHES "lines$") AND backend MATCHES "^x86")
     set(assembly ASSEMBLY written)
   endif()
-  add_halide_library(haline_${function} ${assembly}
-                     FROM haline_${generator}_generator
-                     GENERATOR haline_${generator}
-                     FUNCTION_NAME ${function}
-                     TARGETS "${target}"
-                     PARAMS element=${element} ${params} ${HALINE_SCHEDULE_${name}_${element}_${backend}}
-                     USE_RUNTIME haline_halide_runtime)
-  if(assembly)
+  haline_compile(${function} ${assembly} FROM haline_${generator}_generator GENERATOR haline_${generator}
+                 TARGETS "${target}"
+                 PARAMS element=${element} ${params} ${HALINE_SCHEDULE_${name}_${element}_${backend}})
+  if(assembly AND HALINE_KERNELS_ROOT)
+    add_custom_target(haline_${function}_streams)
+  elseif(assembly)
     set(dir "${CMAKE_CURRENT_BINARY_DIR}")
     set(script "${PROJECT_SOURCE_DIR}/cmake/streaming_stores.cmake")
     add_custom_command(
@@ -64,6 +85,8 @@ function(haline_add_kernel name generator params element backend target out_func
       DEPENDS "${written}" "${script}" BYPRODUCTS "${dir}/haline_${function}_streams.s" VERBATIM)
     add_custom_target(haline_${function}_streams DEPENDS "${dir}/haline_${function}_streams.o")
     add_dependencies(haline_${function}_streams haline_${function})
+  endif()
+  if(assembly)
     set_property(GLOBAL APPEND PROPERTY HALINE_STREAMING_KERNELS ${function})
   endif()
   # For scripts/tune.sh, which compiles the same kernel with other schedules.
@@ -90,7 +113,7 @@ macro(haline_finish_kernels name)
     list(TRANSFORM functions REPLACE "^haline_${function}$" "haline_${function}_streams")
   endforeach()
   set(HALINE_KERNEL_TARGETS "${HALINE_KERNEL_TARGETS}" ${functions} PARENT_SCOPE)
-  list(TRANSFORM functions REPLACE "(.+)" "${dir}/\\1.o")
+  list(TRANSFORM functions REPLACE "(.+)" "${HALINE_KERNELS_DIR}/\\1.o")
   set(HALINE_KERNEL_OBJECTS "${HALINE_KERNEL_OBJECTS}" ${functions} PARENT_SCOPE)
 endmacro()
 
@@ -107,7 +130,9 @@ function(haline_add_kernels)
   endif()
   list(GET HALINE_BACKENDS 0 system)
   string(REGEX REPLACE "^[^|]*[|]([^-]+-[^-]+-[^-]+).*" "\\1" system "${system}")
-  add_halide_runtime(haline_halide_runtime TARGETS "${system}${HALINE_GPU_FEATURES}${sanitizer}" NO_THREADS ON)
+  if(NOT HALINE_KERNELS_ROOT)
+    add_halide_runtime(haline_halide_runtime TARGETS "${system}${HALINE_GPU_FEATURES}${sanitizer}" NO_THREADS ON)
+  endif()
   foreach(backend IN LISTS HALINE_BACKENDS)
     string(REPLACE "|" ";" fields "${backend}")
     list(POP_FRONT fields backend_id target)
@@ -143,10 +168,18 @@ function(haline_add_kernels)
 
   get_property(lines GLOBAL PROPERTY HALINE_KERNEL_LINES)
   string(REGEX REPLACE ",\n$" "\n" lines "${lines}")
+  if(HALINE_KERNELS_ROOT)
+    file(READ "${HALINE_KERNELS_DIR}/kernels.json" built)
+    string(FIND "${built}" "${lines}" found)
+    if(found EQUAL -1)
+      message(FATAL_ERROR "HALINE_KERNELS_ROOT: the kernels of ${HALINE_KERNELS_ROOT} were built with other options "
+                          "(compare generators/kernels.json)")
+    endif()
+  endif()
   string(JOIN "\", \"" schedules ${HALINE_SCHEDULES})
   file(CONFIGURE OUTPUT "${dir}/kernels.json" @ONLY
        CONTENT "{\"schedules\": [\"${schedules}\"],\n\"compiler\": \"${CMAKE_CXX_COMPILER}\",\n\"halide\": \"${Halide_VERSION}\",\n\"kernels\": [\n${lines}]}\n")
   set(HALINE_KERNEL_TARGETS "")
-  set(HALINE_KERNEL_OBJECTS "${dir}/haline_halide_runtime.o")
+  set(HALINE_KERNEL_OBJECTS "${HALINE_KERNELS_DIR}/haline_halide_runtime.o")
   haline_finish_kernels(kernel)
 endfunction()

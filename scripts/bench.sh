@@ -60,14 +60,9 @@ set_up_peers() {
 
 # haline's own package, of this tree: what has not changed is not built again.
 install_haline() {
-  local wheels options=(--config-settings build-dir=build/python)
+  local wheels
   wheels=$(mktemp -d)
-  if [[ -n $haline_halide_dir ]]; then
-    options+=(--config-settings "cmake.define.Halide_DIR=$haline_halide_dir")
-    options+=(--config-settings "cmake.define.HalideHelpers_DIR=${haline_halide_dir%/*}/HalideHelpers")
-  fi
-  "$haline_venv/bin/python" -m pip --disable-pip-version-check wheel . --quiet --no-deps --no-build-isolation \
-    -w "$wheels" "${options[@]}" >&2
+  haline_wheel "$wheels" >&2
   "$peers/bin/python" -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall \
     "$wheels"/haline-*.whl >&2
   rm -rf "$wheels"

@@ -64,16 +64,11 @@ PY
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-# The wheel, built from the source tree, in an environment that has nothing of it.
+# The wheel, with the kernels of the release build, in an environment that has nothing of it.
 run_python() {
-  local venv=.venv-python wheels=$scratch/wheels options=(--config-settings build-dir=build/python)
-  if [[ -n $haline_halide_dir ]]; then
-    options+=(--config-settings "cmake.define.Halide_DIR=$haline_halide_dir")
-    options+=(--config-settings "cmake.define.HalideHelpers_DIR=${haline_halide_dir%/*}/HalideHelpers")
-  fi
+  local venv=.venv-python wheels=$scratch/wheels
   haline_say "python: building the wheel (build/python)"
-  if ! { "$haline_venv/bin/python" -m pip --disable-pip-version-check wheel . --no-deps --no-build-isolation -w "$wheels" \
-    "${options[@]}" && "$haline_venv/bin/python" -m venv --clear "$venv" &&
+  if ! { haline_wheel "$wheels" && "$haline_venv/bin/python" -m venv --clear "$venv" &&
     "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off --quiet \
       -r scripts/requirements-python.txt "$wheels"/haline-*.whl; }; then
     haline_say "python: does not build or install"
