@@ -23,14 +23,18 @@ View BlockSums(const double *sums, const Part &part, int64_t row, int64_t which,
 
 }  // namespace
 
-// Calls f(part of its channels, channels before, block, blocks) for what the kernels that sum take at a time.
+// Calls f(part of its channels, channels before, block, blocks) for what the kernels that sum take at a time; of less
+// where threads would have nothing to do. (Zen 3, two threads, 1x64x128x128, time by that of threads with a line or two
+// of each row to themselves: forward 0.74, backward 0.84.)
 template <typename F>
 void Engine::ForSummed(const Part &part, bool parallel, const F &f) {
-  const int64_t blocks = Blocks(part.size), tiles = CeilDiv(part.channels, kMostSummed);
-  const int64_t calls = parallel ? blocks : 1;
+  const int64_t blocks = Blocks(part.size), calls = parallel ? blocks : 1, line = LineChannels(problem_.element);
+  int64_t most = kMostSummed;
+  while (parallel && most > line && calls * CeilDiv(part.channels, most) < plan_.threads) most /= 2;
+  const int64_t tiles = CeilDiv(part.channels, most);
   For(parallel, calls * tiles, [&](int64_t i) {
-    const int64_t before = i % tiles * kMostSummed;
-    const Part tile{part.n, part.batch, part.c + before, std::min(kMostSummed, part.channels - before), part.size};
+    const int64_t before = i % tiles * most;
+    const Part tile{part.n, part.batch, part.c + before, std::min(most, part.channels - before), part.size};
     f(tile, before, i / tiles, blocks / calls);
   });
 }

@@ -20,12 +20,12 @@ bool IsLast(const Array &array, const Problem &problem) {
   return step <= kMost / problem.size();
 }
 
-// Of a sample that threads share, the channels of a part: whole lines, no more than kLastElements allows, and as many
-// parts as keep every thread busy; 0 where that can't be.
+// Of a sample that threads share, the channels of a part: whole lines, several of them, no more than kLastElements
+// allows, and as many parts as keep every thread busy; 0 where that can't be.
 int64_t SharedChannels(const Problem &problem, const Plan &plan) {
-  const int64_t channels = problem.channels, line = std::max(kVector, kLine / Size(problem.element));
-  const int64_t most = std::clamp(kLastElements / problem.size() / line * line, line, kSlots);
-  for (int64_t parts = CeilDiv(channels, most); parts <= channels / line; parts++) {
+  const int64_t channels = problem.channels, line = LineChannels(problem.element), least = kLeastShared * line;
+  const int64_t most = std::clamp(kLastElements / problem.size() / line * line, least, kSlots);
+  for (int64_t parts = CeilDiv(channels, most); parts <= channels / least; parts++) {
     const int64_t share = CeilDiv(CeilDiv(channels, parts), line) * line;
     if (problem.batch * parts % plan.threads == 0 && CeilDiv(channels, share) == parts) return share;
   }
@@ -42,9 +42,9 @@ Layout CommonLayout(const Problem &problem) {
 }
 
 // A task is some whole samples. Of few, threads share each: a thread has some channels in every pass, so that none
-// waits for another, or, of the largest planes, some blocks. (One Zen 5 processor, two threads, by channels and by
-// blocks: 1x512x31x31 59 and 48 GB/s, 1x64x128x128 75 and 53. One thread gains nothing: with a power of two of
-// channels, some of them share the same few sets of L2.)
+// waits for another, or, of the largest planes and of few channels, channels of its own in the sums and elements of its
+// own in the results. (One Zen 5 processor, two threads, so and so: 1x512x31x31 59 and 48 GB/s. One thread gains
+// nothing: with a power of two of channels, some of them share the same few sets of L2.)
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
   plan->stream = kStreams && OutgrowCaches(problem, tuning, plan->threads);
