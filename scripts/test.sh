@@ -24,7 +24,7 @@ for option in "$@"; do
 done
 cd "$(dirname "$0")/.." || exit
 source scripts/setup.sh test
-passed=0 failed=0 skipped=0 status=0
+passed=0 failed=0 skipped=0 status=0 failing=()
 trap 'rm -rf "$scratch"' EXIT
 scratch=$(mktemp -d)
 
@@ -40,18 +40,18 @@ run_suite() {
   [[ $preset != release ]] || parts+=("-DHALINE_GPU=opencl;cuda")
   if ! { haline_configure "$preset" "${parts[@]}" && cmake --build "build/$preset"; }; then
     haline_say "$preset: does not build"
-    failed=$((failed + 1)) status=1
+    failed=$((failed + 1)) failing+=("$preset, which does not build")
     return
   fi
   haline_say "$preset: testing"
   ctest --preset "$preset" -j "$(nproc)" --no-tests=error --output-junit "$junit" "${options[@]}" || status=1
-  count "$junit"
+  count "$preset" "$junit"
 }
 
-# count JUNIT: adds what a JUnit file says to the sums.
+# count PART JUNIT: adds what a JUnit file says to the sums.
 count() {
   local counts p f s
-  counts=$(python - "$1" <<'PY'
+  counts=$(python - "$2" <<'PY'
 import sys, xml.etree.ElementTree as tree
 root = tree.parse(sys.argv[1]).getroot()
 suite = root if root.tag == "testsuite" else root[0]
@@ -59,8 +59,9 @@ number = lambda *names: sum(int(suite.get(name, 0)) for name in names)
 failed, skipped = number("failures", "errors"), number("skipped", "disabled")
 print(number("tests") - failed - skipped, failed, skipped)
 PY
-  ) || { status=1 failed=$((failed + 1)); return; }
+  ) || counts="0 1 0"
   read -r p f s <<<"$counts"
+  ((f == 0)) || failing+=("$1")
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
@@ -72,12 +73,12 @@ run_python() {
     "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off --quiet \
       -r scripts/requirements-python.txt "$wheels"/haline-*.whl; }; then
     haline_say "python: does not build or install"
-    failed=$((failed + 1)) status=1
+    failed=$((failed + 1)) failing+=("python, which does not build or install")
     return
   fi
   haline_say "python: testing"
   "$venv/bin/python" -m pytest -q --junit-xml="$scratch/python.xml" tests/python tests/report || status=1
-  count "$scratch/python.xml"
+  count python "$scratch/python.xml"
 }
 
 # The tuner, whose search library has an environment of its own (scripts/tune.sh's).
@@ -85,11 +86,11 @@ run_tuner() {
   haline_say "tuner: testing"
   if ! haline_tune_packages; then
     haline_say "tuner: its packages do not install"
-    failed=$((failed + 1)) status=1
+    failed=$((failed + 1)) failing+=("tuner, whose packages do not install")
     return
   fi
   "$haline_tune_venv/bin/python" -m pytest -q -p no:cacheprovider --junit-xml="$scratch/tuner.xml" tests/tune || status=1
-  count "$scratch/tuner.xml"
+  count tuner "$scratch/tuner.xml"
 }
 
 haline_say "format"
@@ -99,7 +100,7 @@ if find "${rooms[@]}" \( -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*
   ruff format --check python bench tests/python tests/report tools/tune tests/tune; then
   passed=$((passed + 1))
 else
-  failed=$((failed + 1)) status=1
+  failed=$((failed + 1)) failing+=(format)
 fi
 
 run_suite release
@@ -118,5 +119,6 @@ if [[ $sanitizers == yes ]]; then
 fi
 
 ((failed == 0)) || status=1
+((${#failing[@]} == 0)) || printf 'failing: %s\n' "${failing[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 exit "$status"
