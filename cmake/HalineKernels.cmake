@@ -73,21 +73,19 @@ function(haline_add_kernel name generator params element backend target out_func
   haline_compile(${function} ${assembly} FROM haline_${generator}_generator GENERATOR haline_${generator}
                  TARGETS "${target}"
                  PARAMS element=${element} ${params} ${HALINE_SCHEDULE_${name}_${element}_${backend}})
-  if(assembly AND HALINE_KERNELS_ROOT)
-    add_custom_target(haline_${function}_streams)
-  elseif(assembly)
-    set(dir "${CMAKE_CURRENT_BINARY_DIR}")
-    set(script "${PROJECT_SOURCE_DIR}/cmake/streaming_stores.cmake")
-    add_custom_command(
-      OUTPUT "${dir}/haline_${function}_streams.o"
-      COMMAND ${CMAKE_COMMAND} "-DFROM=${written}" "-DTO=${dir}/haline_${function}_streams.s" -P "${script}"
-      COMMAND ${CMAKE_C_COMPILER} -c "${dir}/haline_${function}_streams.s" -o "${dir}/haline_${function}_streams.o"
-      DEPENDS "${written}" "${script}" BYPRODUCTS "${dir}/haline_${function}_streams.s" VERBATIM)
-    add_custom_target(haline_${function}_streams DEPENDS "${dir}/haline_${function}_streams.o")
-    add_dependencies(haline_${function}_streams haline_${function})
-  endif()
   if(assembly)
     set_property(GLOBAL APPEND PROPERTY HALINE_STREAMING_KERNELS ${function})
+    set(made "${HALINE_KERNELS_DIR}/haline_${function}_streams")
+    if(NOT HALINE_KERNELS_ROOT)
+      set(script "${PROJECT_SOURCE_DIR}/cmake/streaming_stores.cmake")
+      add_custom_command(
+        OUTPUT "${made}.o"
+        COMMAND ${CMAKE_COMMAND} "-DFROM=${written}" "-DTO=${made}.s" -P "${script}"
+        COMMAND ${CMAKE_C_COMPILER} -c "${made}.s" -o "${made}.o"
+        DEPENDS "${written}" "${script}" BYPRODUCTS "${made}.s" VERBATIM)
+    endif()
+    add_custom_target(haline_${function}_streams DEPENDS "${made}.o")
+    add_dependencies(haline_${function}_streams haline_${function})
   endif()
   # For scripts/tune.sh, which compiles the same kernel with other schedules.
   string(REPLACE ";" "\", \"" quoted "element=${element};${params}")

@@ -62,7 +62,7 @@ set_up_peers() {
 install_haline() {
   local wheels
   wheels=$(mktemp -d)
-  haline_wheel "$wheels" >&2
+  haline_wheel "$wheels" --quiet >&2
   "$peers/bin/python" -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall \
     "$wheels"/haline-*.whl >&2
   rm -rf "$wheels"

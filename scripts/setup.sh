@@ -123,7 +123,7 @@ haline_configure() {
   (cd "$haline_root" && cmake --preset "$@" "${options[@]}")
 }
 
-# haline_wheel DIR: the Python package as a wheel in DIR, with the kernels of build/release, which must be built.
+# haline_wheel DIR [PIP_OPTION..]: the Python package as a wheel in DIR, with the kernels of build/release, which must be built.
 haline_wheel() {
   local options=(--config-settings build-dir=build/python --config-settings
     "cmake.define.HALINE_KERNELS_ROOT=$haline_root/build/release")
@@ -132,7 +132,7 @@ haline_wheel() {
     options+=(--config-settings "cmake.define.HalideHelpers_DIR=${haline_halide_dir%/*}/HalideHelpers")
   fi
   "$haline_venv/bin/python" -m pip --disable-pip-version-check wheel "$haline_root" --no-deps --no-build-isolation \
-    -w "$1" "${options[@]}"
+    -w "$@" "${options[@]}"
 }
 
 case ${1:-} in
