@@ -36,9 +36,7 @@ constexpr int64_t kLeastLast = 2;    // channels of a tensor that is worth treat
 constexpr int64_t kMostColumn = 128;
 // Channels that it takes: a multiple of every back end's vectors of its results.
 constexpr int64_t ColumnVector(Element element) { return element == Element::kBF16 ? 2 * kVector : kVector; }
-// Lines of a row, no fewer, that a thread has of samples that several share: of fewer, much of what processors fetch
-// ahead is the others'. (Zen 3, two threads, time by that with one or two lines: forward 2x64x64x64 0.77, 1x128x64x64
-// 0.90; backward 0.74 and 0.88.)
+// Lines of a row, no fewer, that a thread has of samples that several share.
 constexpr int64_t kLeastShared = 4;
 // The channels of an element that fill whole lines and vectors.
 constexpr int64_t LineChannels(Element element) { return std::max(kVector, kLine / Size(element)); }

@@ -20,12 +20,11 @@ bool IsLast(const Array &array, const Problem &problem) {
   return step <= kMost / problem.size();
 }
 
-// Of a sample that threads share, the channels of a part: whole lines, several of them, no more than kLastElements
-// allows, and as many parts as keep every thread busy; 0 where that can't be.
+// Of a sample that threads share, the channels of a part: whole lines, several of them, and as many parts as keep every
+// thread busy; 0 where that can't be.
 int64_t SharedChannels(const Problem &problem, const Plan &plan) {
   const int64_t channels = problem.channels, line = LineChannels(problem.element), least = kLeastShared * line;
-  const int64_t most = std::clamp(kLastElements / problem.size() / line * line, least, kSlots);
-  for (int64_t parts = CeilDiv(channels, most); parts <= channels / least; parts++) {
+  for (int64_t parts = CeilDiv(channels, kSlots); parts <= channels / least; parts++) {
     const int64_t share = CeilDiv(CeilDiv(channels, parts), line) * line;
     if (problem.batch * parts % plan.threads == 0 && CeilDiv(channels, share) == parts) return share;
   }
@@ -41,21 +40,24 @@ Layout CommonLayout(const Problem &problem) {
   return last ? Layout::kLast : Layout::kPlanes;
 }
 
-// A task is some whole samples. Of few, threads share each: a thread has some channels in every pass, so that none
-// waits for another, or, of the largest planes and of few channels, channels of its own in the sums and elements of its
-// own in the results. (One Zen 5 processor, two threads, so and so: 1x512x31x31 59 and 48 GB/s. One thread gains
-// nothing: with a power of two of channels, some of them share the same few sets of L2.)
+// A task is some whole samples. Of few, threads share each: of small planes, which one kernel does, a thread has some
+// channels; of others channels of its own in the sums and elements of its own in the results, as what threads write had
+// better not lie within a few lines of each other: processors fetch those ahead. (Zen 3, bare loops, two threads
+// against one, rows of 256 bytes to 2 KiB, each thread's half: written by halves 0.7 to 1.8 of the time, by whole rows
+// 0.5 to 0.85, read by whole rows too 0.5. Here, time of two threads by that of one, by channels and split: 1x512x31x31
+// 0.61 and 0.55, backward 0.61 and 0.51, 1x256x64x64 0.54 and 0.47, 0.82 and 0.60, 1x512x17x17 1.3 and 0.9, 0.85 and
+// 0.72, 1x512x10x10 0.52 and 0.58, 1x1024x8x8 0.52 and 0.76, 0.55 and 0.72. But one Zen 5, whose L2 is twice as large,
+// 1x512x31x31: 59 and 48 GB/s.)
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
   plan->stream = kStreams && OutgrowCaches(problem, tuning, plan->threads);
   const bool roomless = Roomless(problem);
   plan->part_channels = roomless && problem.dy.data ? channels : std::min(channels, kSlots);
   plan->part_batch = 1;
-  const bool few = plan->threads > 1 && problem.batch < 2 * plan->threads;
+  const bool few = plan->threads > 1 && problem.batch < 2 * plan->threads && problem.batch != plan->threads;
   plan->split = size >= kTiny && (few || (problem.batch < 2 && channels * size > kLastElements));
-  if (plan->split && few && !plan->stream && size <= kBlock) {
-    const bool whole = problem.batch % plan->threads == 0 && channels * size <= kLastElements;
-    const int64_t shared = whole ? plan->part_channels : SharedChannels(problem, *plan);
+  if (plan->split && few && size < kMostColumn) {
+    const int64_t shared = SharedChannels(problem, *plan);
     plan->split = shared == 0;
     if (!plan->split) plan->part_channels = shared;
   }
