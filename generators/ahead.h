@@ -41,6 +41,14 @@ class FetchAhead : public Halide::Internal::IRMutator {
     return pass;
   }
 
+  // In BlockSums, some of its lanes across channels: what lies `ahead`, an input's bytes; nothing where that is 0.
+  static FetchAhead *OfLanes(const std::vector<std::string> &inputs) {
+    const Halide::Expr ahead = Halide::Internal::Variable::make(Halide::Int(32), "ahead");
+    auto *pass = new FetchAhead(inputs, "lanes.0", ".s1.k$", [ahead](const std::string &, int) { return ahead; });
+    pass->wanted_ = ahead != 0;
+    return pass;
+  }
+
   // In BlockSums, what the same step of a later chunk will read: of the next one, or, of small chunks, of one that lies
   // some kilobytes away. `chunk` is in elements. (Such a stream is one that processors fetch into L2 themselves.)
   static FetchAhead *OfChunks(const std::vector<std::string> &inputs, int chunk) {

@@ -9,15 +9,19 @@ using namespace Halide;
 
 class GradientSums : public GradientGenerator<GradientSums> {
  public:
-  GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
-  GeneratorParam<int> unroll{"unroll", 1};  // schedule: chunks of a step
-
-  GeneratorOutput<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
+  GeneratorParam<int> chunk{"chunk", 128};         // elements; part of the result's definition, not of the schedule
+  GeneratorParam<bool> by_lane{"by_lane", false};  // kLast: each lane's sums, which lanes_generator.cpp adds up
+  GeneratorParam<int> unroll{"unroll", 1};         // schedule: chunks of a step
 
   void configure() {
     AddInputs(-1);
     if (layout == Layout::kRows) channels = add_input<int>("channels");
     if (layout == Layout::kLast) add_input<int>("ahead");  // as in moments_generator.cpp
+    if (by_lane) {
+      lanes = add_output<Func>("lane_sums", std::vector<Type>(3, Float(64)), 4);  // (lane, block, c, n)
+    } else {
+      sums = add_output<Buffer<double, 4>>("sums");  // (c, which, block, n)
+    }
   }
 
   void generate() {
@@ -28,34 +32,44 @@ class GradientSums : public GradientGenerator<GradientSums> {
     };
     const Expr row = layout == Layout::kRows ? Expr(*channels) : Expr();
     block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row);
-    sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
+    if (by_lane) {
+      *lanes = block_sums->Lanes();
+    } else {
+      (*sums)(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
+    }
   }
 
   void schedule() {
     if (using_autoscheduler()) return Estimate(*this);
     for (Input<Volume> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
-    sums.dim(1).set_bounds(0, 3);
+    const int vector = natural_vector_size(MathType(element)), across = AcrossVector(MathType(element), get_target());
+    if (by_lane) {
+      SetInputLayouts();
+      ScheduleBFloats(get_pipeline());
+      get_pipeline().add_custom_lowering_pass(FetchAhead::OfLanes({"x", "dy", "residual"}));
+      block_sums->ScheduleLanesAcross(rounded, across);
+      return block_sums->Specialize(form == 0);
+    }
+    sums->dim(1).set_bounds(0, 3);
     if (gpu()) {
-      block_sums->ScheduleOnGpu(sums, 3, x.dim(1).stride() == 1);
+      block_sums->ScheduleOnGpu(*sums, 3, x.dim(1).stride() == 1);
       return FinishGpuSchedule(x, dy, residual);
     }
-    const int vector = natural_vector_size(MathType(element));
     ScheduleBFloats(get_pipeline());
     if (layout == Layout::kPlanes) {
-      sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
-      block_sums->Schedule(LoopLevel(sums, b), vector, unroll);
+      sums->bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
+      block_sums->Schedule(LoopLevel(*sums, b), vector, unroll);
     } else {
       SetInputLayouts();
-      sums.bound(which, 0, 3).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
+      sums->bound(which, 0, 3).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
       const bool rows = layout == Layout::kRows;
-      StageAcross(rounded, LoopLevel(sums, n), rows ? kMostRow : kMostSummed, vector);
+      StageAcross(rounded, LoopLevel(*sums, n), rows ? kMostRow : kMostSummed, vector);
       if (rows) {
         get_pipeline().add_custom_lowering_pass(FetchAhead::OfChunks({"x", "dy", "residual"}, chunk));
-        block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
+        block_sums->ScheduleRows(LoopLevel(*sums, b), vector, *channels);
       } else {
         get_pipeline().add_custom_lowering_pass(FetchAhead::OfRows({"x", "dy", "residual"}, chunk));
-        block_sums->ScheduleAcross(LoopLevel(sums, b), AcrossVector(MathType(element), get_target()),
-                                   get_target().has_feature(Target::AVX512));
+        block_sums->ScheduleAcross(LoopLevel(*sums, b), across, get_target().has_feature(Target::AVX512));
       }
     }
     block_sums->Specialize(form == 0);
@@ -65,6 +79,8 @@ class GradientSums : public GradientGenerator<GradientSums> {
  private:
   Var b{"b"}, which{"which"};
   GeneratorInput<int> *channels = nullptr;  // of a row
+  GeneratorOutput<Func> *lanes = nullptr;
+  GeneratorOutput<Buffer<double, 4>> *sums = nullptr;
   std::unique_ptr<BlockSums> block_sums;
 };
 

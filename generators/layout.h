@@ -27,6 +27,7 @@ constexpr int kLineBytes = 64;  // of a cache's lines
 // Channels of a channels-last tensor that a call takes: their numbers are staged on the stack.
 constexpr int kMostChannels = 512;  // of the element-wise kernels
 constexpr int kMostSummed = 64;     // of those that sum; runtime/plan.h has the same numbers
+constexpr int kMostBoxed = 512;     // of those that sum by lane
 constexpr int kMostRow = 512;       // numbers of a row: of up to 32 channels
 
 template <typename F>

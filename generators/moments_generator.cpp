@@ -14,18 +14,23 @@ using namespace Halide;
 class Moments : public KernelGenerator<Moments> {
  public:
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
-  GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
-  GeneratorParam<int> unroll{"unroll", 1};  // schedule: chunks of a step
+  GeneratorParam<int> chunk{"chunk", 128};         // elements; part of the result's definition, not of the schedule
+  GeneratorParam<bool> by_lane{"by_lane", false};  // kLast: each lane's sums, which lanes_generator.cpp adds up
+  GeneratorParam<int> unroll{"unroll", 1};         // schedule: chunks of a step
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
   Input<Buffer<void, 3>> x{"x"};            // (s, c, n), as `layout` says
   Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n), c as in x
-  Output<Buffer<double, 4>> sums{"sums"};   // (c, which, block, n)
 
   void configure() {
     AddInputs(-1);
     if (layout == Layout::kRows) channels = add_input<int>("channels");
     if (layout == Layout::kLast) add_input<int>("ahead");  // bytes from a chunk to what is fetched meanwhile, or 0
+    if (by_lane) {
+      lanes = add_output<Func>("lane_sums", std::vector<Type>(2, Float(64)), 4);  // (lane, block, c, n)
+    } else {
+      sums = add_output<Buffer<double, 4>>("sums");  // (c, which, block, n)
+    }
   }
 
   void generate() {
@@ -36,33 +41,43 @@ class Moments : public KernelGenerator<Moments> {
     };
     const Expr row = layout == Layout::kRows ? Expr(*channels) : Expr();
     block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row);
-    sums(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
+    if (by_lane) {
+      *lanes = block_sums->Lanes();
+    } else {
+      (*sums)(c, which, b, n) = mux(which, block_sums->Total(b, c, n));
+    }
   }
 
   void schedule() {
     if (using_autoscheduler()) return Estimate(*this);
     x.dim(0).set_min(0);
-    sums.dim(1).set_bounds(0, 2);
+    const int vector = natural_vector_size(MathType(element));
+    if (by_lane) {
+      SetLayout(x, layout);
+      ScheduleBFloats(get_pipeline());
+      get_pipeline().add_custom_lowering_pass(FetchAhead::OfLanes({"x"}));
+      return block_sums->ScheduleLanesAcross(center, vector);
+    }
+    sums->dim(1).set_bounds(0, 2);
     if (gpu()) {
-      block_sums->ScheduleOnGpu(sums, 2, x.dim(1).stride() == 1);
+      block_sums->ScheduleOnGpu(*sums, 2, x.dim(1).stride() == 1);
       return FinishGpuSchedule(x);
     }
-    const int vector = natural_vector_size(MathType(element));
     ScheduleBFloats(get_pipeline());
     if (layout == Layout::kPlanes) {
-      sums.bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
-      block_sums->Schedule(LoopLevel(sums, b), vector, unroll);
+      sums->bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
+      block_sums->Schedule(LoopLevel(*sums, b), vector, unroll);
     } else {
       SetLayout(x, layout);
-      sums.bound(which, 0, 2).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
+      sums->bound(which, 0, 2).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
       const bool rows = layout == Layout::kRows;
-      StageAcross(center, LoopLevel(sums, n), rows ? kMostRow : kMostSummed, vector);
+      StageAcross(center, LoopLevel(*sums, n), rows ? kMostRow : kMostSummed, vector);
       if (rows) {
         get_pipeline().add_custom_lowering_pass(FetchAhead::OfChunks({"x"}, chunk));
-        return block_sums->ScheduleRows(LoopLevel(sums, b), vector, *channels);
+        return block_sums->ScheduleRows(LoopLevel(*sums, b), vector, *channels);
       }
       get_pipeline().add_custom_lowering_pass(FetchAhead::OfRows({"x"}, chunk));
-      block_sums->ScheduleAcross(LoopLevel(sums, b), vector, get_target().has_feature(Target::AVX512));
+      block_sums->ScheduleAcross(LoopLevel(*sums, b), vector, get_target().has_feature(Target::AVX512));
     }
   }
 
@@ -70,6 +85,8 @@ class Moments : public KernelGenerator<Moments> {
   Var b{"b"}, c{"c"}, n{"n"}, which{"which"};
   Func center{"center"};
   Input<int> *channels = nullptr;  // of a row
+  Output<Func> *lanes = nullptr;
+  Output<Buffer<double, 4>> *sums = nullptr;
   std::unique_ptr<BlockSums> block_sums;
 };
 

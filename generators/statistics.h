@@ -176,6 +176,28 @@ class BlockSums {
     small_tail_ = true;
   }
 
+  // The sums of each lane, (lane, b, c, n): a result of its own, of any of the lanes.
+  Halide::Func Lanes() const { return lanes_; }
+
+  // Their schedule, vectors across channels, whose numbers in `staged` are made once.
+  void ScheduleLanesAcross(Halide::Func staged, int vector) {
+    using Halide::TailStrategy;
+    const Halide::Var b = lanes_.args()[1], c = lanes_.args()[2], n = lanes_.args()[3];
+    for (Halide::OutputImageParam result : lanes_.output_buffers()) {
+      result.dim(0).set_stride(Halide::Expr());
+      result.dim(2).set_stride(1);
+    }
+    Halide::Var co("co"), ci("ci");
+    lanes_.split(c, co, ci, vector, TailStrategy::Predicate).reorder(ci, co, u_, b, n).vectorize(ci);
+    for (int i : {0, 1}) {
+      const Halide::RVar r = i == 0 ? k_[0] : tail_[0];
+      lanes_.update(i).split(c, co, ci, vector, TailStrategy::Predicate).reorder(ci, co, u_, r, b, n).vectorize(ci);
+    }
+    lanes_.update(1).never_partition(u_, co);
+    StageAcross(staged, Halide::LoopLevel(lanes_, n), kMostBoxed, vector);
+    small_tail_ = true;
+  }
+
   // Vectors across channels, one of them inside the loop `at`: a lane's sums stay in registers.
   void ScheduleColumn(const Halide::LoopLevel &at, int vector) {
     const Halide::Var c = lanes_.args()[2];

@@ -2,6 +2,7 @@
 // side, with another schedule: the same bytes.
 #include <limits>
 
+#include "boxes.h"
 #include "engine.h"
 #include "rows.h"
 #include "stream.h"
@@ -37,6 +38,35 @@ void Engine::ForSummed(const Part &part, bool parallel, const F &f) {
     const Part tile{part.n, part.batch, part.c + before, std::min(most, part.channels - before), part.size};
     f(tile, before, i / tiles, blocks / calls);
   });
+}
+
+// The same for kernels that sum by lane: calls f(part of a box's channels, channels before, view) for each box, where
+// view(i) is where the i-th of `terms` sums belongs, and adds up the lanes.
+template <typename F>
+void Engine::ForLanes(const Part &part, int64_t terms, bool parallel, double *sums, const F &f) {
+  constexpr int64_t kLanes = Boxes::kLanes;
+  const int64_t blocks = Blocks(part.size), together = parallel ? blocks : 1, row = part.padded();
+  const Boxes boxes(part.channels, problem_.element, together, parallel ? plan_.threads : 1);
+  alignas(kLine) double own[3 * kLanes * kMostSummed];
+  Memory<double> heap;
+  double *const lanes = Room(own, std::size(own), together * terms * kLanes * row, &heap);
+  if (!lanes) return;
+  for (int64_t n = 0; n < part.batch; n++) {
+    for (int64_t first = 0; first < blocks; first += together) {
+      For(parallel, together * boxes.count(), [&](int64_t i) {
+        const int64_t block = i / boxes.count();
+        const Boxes::Box box = boxes.At(i % boxes.count());
+        double *const to = lanes + (block * terms * kLanes + box.lane) * row + box.before;
+        f(Part{part.n + n, 1, part.c + box.before, box.channels, part.size}, box.before, [&](int64_t term) {
+          return View(to + term * kLanes * row,
+                      {{box.lanes, row, box.lane}, {1, 0, first + block}, {box.channels, 1}, {1, 0}});
+        });
+      });
+      View all(lanes, {{part.channels, 1}, {kLanes, row}, {terms, kLanes * row}, {together, terms * kLanes * row}});
+      View out(sums + (n * blocks + first) * terms * row, {{part.channels, 1}, {terms, row}, {together, terms * row}});
+      Call("lanes", kernels_.lanes, all, out);
+    }
+  }
 }
 
 // Whether the part's results in `to` go past the caches and are made of whole lines, which kernels of their own write.
@@ -138,6 +168,20 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
     View out(to, {{of.channels, 1}, {of.batch, row}});
     Call("pivot", kernels_.pivot_last, samples, out);
   };
+  if (part.size >= kLarge && !AreRows(part, {&problem_.x})) {
+    const int64_t tiles = CeilDiv(part.channels, kMostSummed);
+    For(parallel, tiles, [&](int64_t i) {
+      const int64_t before = i * kMostSummed;
+      const int64_t channels = std::min(kMostSummed, part.channels - before);
+      find_pivots({part.n, part.batch, part.c + before, channels, part.size}, pivots + before);
+    });
+    return ForLanes(part, 2, parallel, sums, [&](const Part &box, int64_t before, const auto &lanes) {
+      View elements = Last(problem_.x, box, 0, box.size);
+      View pivot(pivots + (box.n - part.n) * row + before, {{box.channels, 1}, {1, 0}});
+      View first = lanes(0), second = lanes(1);
+      Call("moments", kernels_.moments_large_lanes, elements, pivot, ToNextChunk(part, problem_.x), first, second);
+    });
+  }
   // Channel by channel where a call has all of a plane: what it samples is in L2 when it is summed.
   const bool together = !parallel || Blocks(part.size) == 1;
   if (!together) find_pivots(part, pivots);
@@ -157,8 +201,7 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
     View elements = Last(problem_.x, tile, 0, tile.size);
     View pivot(pivots + before, {{tile.channels, 1}, {tile.batch, row}});
     View result = BlockSums(sums + before, tile, row, 2, block, blocks);
-    Call("moments", tile.size < kLarge ? kernels_.moments_small_last : kernels_.moments_large_last, elements, pivot,
-         ToNextChunk(part, problem_.x), result);
+    Call("moments", kernels_.moments_small_last, elements, pivot, ToNextChunk(part, problem_.x), result);
   });
 }
 
@@ -196,6 +239,21 @@ void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficien
 void Engine::GradientSumsLast(const Part &part, bool parallel, const double *means, const double *coefficients,
                               double *sums) {
   const int64_t row = part.padded();
+  const bool lanes = part.size >= (part.channels % kVector == 0 ? kLeastLanes : kLarge);
+  if (lanes && !AreRows(part, {&problem_.x, &problem_.dy, &residual()})) {
+    return ForLanes(part, 3, parallel, sums, [&](const Part &box, int64_t before, const auto &lanes) {
+      const int64_t n = box.n - part.n;
+      View x = Last(problem_.x, box, 0, box.size), dy = Last(problem_.dy, box, 0, box.size),
+           r = Last(residual(), box, 0, box.size);
+      View forward =
+          Columns(coefficients + n * kForwardColumns * row + before, box, box.channels, kForwardColumns, row);
+      View mean(means + n * row + before, {{box.channels, 1}, {1, 0}});
+      View first = lanes(0), second = lanes(1), third = lanes(2);
+      Call("gradient_sums", box.size < kLarge ? kernels_.gradient_sums_small_lanes : kernels_.gradient_sums_large_lanes,
+           x, dy, r, forward, mean, has_residual(), problem_.slope, problem_.slope != 1 ? 1 : 0,
+           ToNextChunk(part, problem_.x), first, second, third);
+    });
+  }
   ForSummed(part, parallel, [&](const Part &tile, int64_t before, int64_t block, int64_t blocks) {
     if (AreRows(tile, {&problem_.x, &problem_.dy, &residual()})) {
       const RowNumbers forwards(coefficients, tile, 3, row, kForwardColumns * row), mean_rows(means, tile, 1, row, row);
@@ -216,9 +274,8 @@ void Engine::GradientSumsLast(const Part &part, bool parallel, const double *mea
     View forward = Columns(coefficients + before, tile, tile.channels, kForwardColumns, row);
     View mean(means + before, {{tile.channels, 1}, {tile.batch, row}});
     View result = BlockSums(sums + before, tile, row, 3, block, blocks);
-    Call("gradient_sums", tile.size < kLarge ? kernels_.gradient_sums_small_last : kernels_.gradient_sums_large_last, x,
-         dy, r, forward, mean, has_residual(), problem_.slope, problem_.slope != 1 ? 1 : 0,
-         ToNextChunk(part, problem_.x), result);
+    Call("gradient_sums", kernels_.gradient_sums_small_last, x, dy, r, forward, mean, has_residual(), problem_.slope,
+         problem_.slope != 1 ? 1 : 0, ToNextChunk(part, problem_.x), result);
   });
 }
 

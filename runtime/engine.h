@@ -261,6 +261,8 @@ class alignas(64) Engine {
                          const double *coefficients, const double *gradients, int64_t row);
   template <typename F>
   void ForSummed(const Part &part, bool parallel, const F &f);
+  template <typename F>
+  void ForLanes(const Part &part, int64_t terms, bool parallel, double *sums, const F &f);
   bool Lines(const Part &part, const Array &to) const;
   int32_t ToNext(const Part &part, const Array &array) const;
   int32_t ToNextChunk(const Part &part, const Array &array) const;

@@ -18,7 +18,7 @@ using Buffer = halide_buffer_t;
 
 // The arguments are those of the generators, in their order, outputs last.
 struct ElementKernels {
-  // *_last: for channels-last tensors, *_rows: of few channels,
+  // *_last: for channels-last tensors, *_lanes: the same, lane by lane, *_rows: of few channels,
   // *_lines: whose results are whole lines, past the caches; null functions where a back end has none.
   Kernel<Buffer *, Buffer *> pivot, pivot_last;                       // samples, pivot
   using Moments = Kernel<Buffer *, Buffer *, Buffer *>;               // x, pivot, sums
@@ -26,7 +26,10 @@ struct ElementKernels {
   Moments moments_small;
   MomentsLast moments_small_last;
   Moments moments_large;
-  MomentsLast moments_large_last, moments_small_rows, moments_large_rows;
+  // x, pivot, ahead, the lanes of each of the sums
+  Kernel<Buffer *, Buffer *, int32_t, Buffer *, Buffer *> moments_large_lanes;
+  MomentsLast moments_small_rows, moments_large_rows;
+  Kernel<Buffer *, Buffer *> lanes;  // lanes, sums
   // x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, ahead, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t, Buffer *>
       flow_small, flow_large;
@@ -47,10 +50,15 @@ struct ElementKernels {
   using GradientSums = Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *>;
   using GradientSumsLast =
       Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t, Buffer *>;
+  // The same, and the lanes of each of the sums.
+  using GradientSumsLanes = Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, int32_t,
+                                   Buffer *, Buffer *, Buffer *>;
   GradientSums gradient_sums_small;
   GradientSumsLast gradient_sums_small_last;
+  GradientSumsLanes gradient_sums_small_lanes;
   GradientSums gradient_sums_large;
-  GradientSumsLast gradient_sums_large_last, gradient_sums_small_rows, gradient_sums_large_rows;
+  GradientSumsLanes gradient_sums_large_lanes;
+  GradientSumsLast gradient_sums_small_rows, gradient_sums_large_rows;
   // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, lead, x_ahead, dy_ahead, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, int32_t, int32_t, int32_t,
          Buffer *>
