@@ -21,6 +21,7 @@ set(HALINE_KERNELS
     "pivot_last|pivot|L|layout=last|samples.type=<storage>"
     "moments_small|moments|S|chunk=64|x.type=<storage>"
     "moments_small_last|moments|L|layout=last|chunk=64|x.type=<storage>"
+    "moments_small_lanes|moments|L|layout=last|chunk=64|by_lane=true|x.type=<storage>"
     "moments_large|moments|S|chunk=128|x.type=<storage>"
     "moments_large_lanes|moments|L|layout=last|chunk=128|by_lane=true|x.type=<storage>"
     "moments_small_rows|moments|L|layout=rows|chunk=64|x.type=<storage>"

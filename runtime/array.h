@@ -30,6 +30,8 @@ struct Array {
 struct Part {
   int64_t n, batch, c, channels, size;
 
+  // Its n-th sample.
+  Part Sample(int64_t nth) const { return {n + nth, 1, c, channels, size}; }
   // Rows of scratch memory are padded to whole vectors.
   static constexpr int64_t kPad = 8;
   int64_t padded() const { return (channels + kPad - 1) / kPad * kPad; }

@@ -1,8 +1,5 @@
-// The sums and results of channels-last tensors. The kernels are the same generators' as for planes that lie side by
+// The results of channels-last tensors. The kernels are the same generators' as for planes that lie side by
 // side, with another schedule: the same bytes.
-#include <limits>
-
-#include "boxes.h"
 #include "engine.h"
 #include "rows.h"
 #include "stream.h"
@@ -13,61 +10,7 @@ namespace {
 // The columns of coefficients_generator.cpp and of gradient_coefficients_generator.cpp.
 constexpr int64_t kForwardColumns = 7, kGradientColumns = 6;
 
-Part Sample(const Part &part, int64_t n) { return {part.n + n, 1, part.c, part.channels, part.size}; }
-
-// Of `blocks` blocks from `block` on; in the memory of a part of `row` padded channels.
-View BlockSums(const double *sums, const Part &part, int64_t row, int64_t which, int64_t block, int64_t blocks) {
-  const int64_t size = which * row;
-  return View(sums + block * size,
-              {{part.channels, 1}, {which, row}, {blocks, size, block}, {part.batch, size * Blocks(part.size)}});
-}
-
 }  // namespace
-
-// Calls f(part of its channels, channels before, block, blocks) for what the kernels that sum take at a time; of less
-// where threads would have nothing to do. (Zen 3, two threads, 1x64x128x128, time by that of threads with a line or two
-// of each row to themselves: forward 0.74, backward 0.84.)
-template <typename F>
-void Engine::ForSummed(const Part &part, bool parallel, const F &f) {
-  const int64_t blocks = Blocks(part.size), calls = parallel ? blocks : 1, line = LineChannels(problem_.element);
-  int64_t most = kMostSummed;
-  while (parallel && most > line && calls * CeilDiv(part.channels, most) < plan_.threads) most /= 2;
-  const int64_t tiles = CeilDiv(part.channels, most);
-  For(parallel, calls * tiles, [&](int64_t i) {
-    const int64_t before = i % tiles * most;
-    const Part tile{part.n, part.batch, part.c + before, std::min(most, part.channels - before), part.size};
-    f(tile, before, i / tiles, blocks / calls);
-  });
-}
-
-// The same for kernels that sum by lane: calls f(part of a box's channels, channels before, view) for each box, where
-// view(i) is where the i-th of `terms` sums belongs, and adds up the lanes.
-template <typename F>
-void Engine::ForLanes(const Part &part, int64_t terms, bool parallel, double *sums, const F &f) {
-  constexpr int64_t kLanes = Boxes::kLanes;
-  const int64_t blocks = Blocks(part.size), together = parallel ? blocks : 1, row = part.padded();
-  const Boxes boxes(part.channels, problem_.element, together, parallel ? plan_.threads : 1);
-  alignas(kLine) double own[3 * kLanes * kMostSummed];
-  Memory<double> heap;
-  double *const lanes = Room(own, std::size(own), together * terms * kLanes * row, &heap);
-  if (!lanes) return;
-  for (int64_t n = 0; n < part.batch; n++) {
-    for (int64_t first = 0; first < blocks; first += together) {
-      For(parallel, together * boxes.count(), [&](int64_t i) {
-        const int64_t block = i / boxes.count();
-        const Boxes::Box box = boxes.At(i % boxes.count());
-        double *const to = lanes + (block * terms * kLanes + box.lane) * row + box.before;
-        f(Part{part.n + n, 1, part.c + box.before, box.channels, part.size}, box.before, [&](int64_t term) {
-          return View(to + term * kLanes * row,
-                      {{box.lanes, row, box.lane}, {1, 0, first + block}, {box.channels, 1}, {1, 0}});
-        });
-      });
-      View all(lanes, {{part.channels, 1}, {kLanes, row}, {terms, kLanes * row}, {together, terms * kLanes * row}});
-      View out(sums + (n * blocks + first) * terms * row, {{part.channels, 1}, {terms, row}, {together, terms * row}});
-      Call("lanes", kernels_.lanes, all, out);
-    }
-  }
-}
 
 // Whether the part's results in `to` go past the caches and are made of whole lines, which kernels of their own write.
 // (Of more than one element or row, whose distance they ask for.)
@@ -86,15 +29,6 @@ int32_t Engine::ToNext(const Part &part, const Array &array) const {
   return part.n + part.batch < problem_.batch && part.planes() * part.size <= kLastElements
              ? static_cast<int32_t>(bytes)
              : 0;
-}
-
-// The bytes from a chunk of the array to the next, which is fetched while the one is summed: of memory's, where nothing
-// has fetched them before. (One Zen 5 thread, the sums alone of 64 channels: 32 MiB 18 and 25 GB/s, 4 MiB, in L3, 80
-// and 66.)
-int32_t Engine::ToNextChunk(const Part &part, const Array &array) const {
-  const int64_t bytes = Chunk(part.size) * array.loops[0].stride * Size(array.element);
-  const bool fetched = part.planes() * part.size <= kLastElements;
-  return plan_.stream && !fetched && bytes <= std::numeric_limits<int32_t>::max() ? static_cast<int32_t>(bytes) : 0;
 }
 
 // Calls f(part, first element, elements, result) for ranges of elements that make up a part, where `result` begins with
@@ -140,7 +74,7 @@ void Engine::Stream(const Part &part, int64_t first, int64_t count, const Array 
     }
   }
   for (int64_t n = 0; n < part.batch && !outcome_.failed(); n++) {
-    const Part sample = Sample(part, n);
+    const Part sample = part.Sample(n);
     for (int64_t at = first; at < first + count; at += most) {
       const int64_t elements = std::min(most, first + count - at);
       Array result = to;
@@ -157,52 +91,6 @@ void Engine::Stream(const Part &part, int64_t first, int64_t count, const Array 
     }
   }
   StreamFence();
-}
-
-void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double *sums) {
-  const Array x = problem_.Valid(problem_.x, part.n);
-  const int64_t runs = std::min(part.size / kRun, kMostRuns), step = x.loops[0].stride, row = part.padded();
-  const auto find_pivots = [&](const Part &of, double *to) {
-    View samples(x.plane(of.n, of.c), problem_.element,
-                 {{kRun, step}, {runs, of.size / runs * step}, {of.channels, 1}, {of.batch, x.n_stride}});
-    View out(to, {{of.channels, 1}, {of.batch, row}});
-    Call("pivot", kernels_.pivot_last, samples, out);
-  };
-  if (part.size >= kLarge && !AreRows(part, {&problem_.x})) {
-    const int64_t tiles = CeilDiv(part.channels, kMostSummed);
-    For(parallel, tiles, [&](int64_t i) {
-      const int64_t before = i * kMostSummed;
-      const int64_t channels = std::min(kMostSummed, part.channels - before);
-      find_pivots({part.n, part.batch, part.c + before, channels, part.size}, pivots + before);
-    });
-    return ForLanes(part, 2, parallel, sums, [&](const Part &box, int64_t before, const auto &lanes) {
-      View elements = Last(problem_.x, box, 0, box.size);
-      View pivot(pivots + (box.n - part.n) * row + before, {{box.channels, 1}, {1, 0}});
-      View first = lanes(0), second = lanes(1);
-      Call("moments", kernels_.moments_large_lanes, elements, pivot, ToNextChunk(part, problem_.x), first, second);
-    });
-  }
-  // Channel by channel where a call has all of a plane: what it samples is in L2 when it is summed.
-  const bool together = !parallel || Blocks(part.size) == 1;
-  if (!together) find_pivots(part, pivots);
-  ForSummed(part, parallel, [&](const Part &tile, int64_t before, int64_t block, int64_t blocks) {
-    if (together) find_pivots(tile, pivots + before);
-    if (AreRows(tile, {&problem_.x})) {
-      const RowNumbers numbers(pivots, tile, 1, row, row);
-      for (int64_t n = 0; n < tile.batch; n++) {
-        const Rows rows(tile, n, 0, tile.size, kRun * tile.channels);
-        View elements = rows.Summed(problem_.x), pivot = numbers.Numbers(n, rows.width);
-        View result = BlockSums(sums + n * 2 * row * Blocks(tile.size), Sample(tile, n), row, 2, block, blocks);
-        Call("moments", tile.size < kLarge ? kernels_.moments_small_rows : kernels_.moments_large_rows, elements, pivot,
-             static_cast<int32_t>(tile.channels), result);
-      }
-      return;
-    }
-    View elements = Last(problem_.x, tile, 0, tile.size);
-    View pivot(pivots + before, {{tile.channels, 1}, {tile.batch, row}});
-    View result = BlockSums(sums + before, tile, row, 2, block, blocks);
-    Call("moments", kernels_.moments_small_last, elements, pivot, ToNextChunk(part, problem_.x), result);
-  });
 }
 
 void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row) {
@@ -233,49 +121,6 @@ void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficien
       return Call("apply", kernels_.apply_lines, x, in, r, has_residual(), problem_.slope, form(), ahead, y);
     }
     Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
-  });
-}
-
-void Engine::GradientSumsLast(const Part &part, bool parallel, const double *means, const double *coefficients,
-                              double *sums) {
-  const int64_t row = part.padded();
-  const bool lanes = part.size >= (part.channels % kVector == 0 ? kLeastLanes : kLarge);
-  if (lanes && !AreRows(part, {&problem_.x, &problem_.dy, &residual()})) {
-    return ForLanes(part, 3, parallel, sums, [&](const Part &box, int64_t before, const auto &lanes) {
-      const int64_t n = box.n - part.n;
-      View x = Last(problem_.x, box, 0, box.size), dy = Last(problem_.dy, box, 0, box.size),
-           r = Last(residual(), box, 0, box.size);
-      View forward =
-          Columns(coefficients + n * kForwardColumns * row + before, box, box.channels, kForwardColumns, row);
-      View mean(means + n * row + before, {{box.channels, 1}, {1, 0}});
-      View first = lanes(0), second = lanes(1), third = lanes(2);
-      Call("gradient_sums", box.size < kLarge ? kernels_.gradient_sums_small_lanes : kernels_.gradient_sums_large_lanes,
-           x, dy, r, forward, mean, has_residual(), problem_.slope, problem_.slope != 1 ? 1 : 0,
-           ToNextChunk(part, problem_.x), first, second, third);
-    });
-  }
-  ForSummed(part, parallel, [&](const Part &tile, int64_t before, int64_t block, int64_t blocks) {
-    if (AreRows(tile, {&problem_.x, &problem_.dy, &residual()})) {
-      const RowNumbers forwards(coefficients, tile, 3, row, kForwardColumns * row), mean_rows(means, tile, 1, row, row);
-      for (int64_t n = 0; n < tile.batch; n++) {
-        const Rows rows(tile, n, 0, tile.size, kRun * tile.channels);
-        View x = rows.Summed(problem_.x), dy = rows.Summed(problem_.dy), r = rows.Summed(residual());
-        View forward = forwards.Columns(n, rows.width), mean = mean_rows.Numbers(n, rows.width);
-        View result = BlockSums(sums + n * 3 * row * Blocks(tile.size), Sample(tile, n), row, 3, block, blocks);
-        Call("gradient_sums",
-             tile.size < kLarge ? kernels_.gradient_sums_small_rows : kernels_.gradient_sums_large_rows, x, dy, r,
-             forward, mean, has_residual(), problem_.slope, problem_.slope != 1 ? 1 : 0,
-             static_cast<int32_t>(tile.channels), result);
-      }
-      return;
-    }
-    View x = Last(problem_.x, tile, 0, tile.size), dy = Last(problem_.dy, tile, 0, tile.size),
-         r = Last(residual(), tile, 0, tile.size);
-    View forward = Columns(coefficients + before, tile, tile.channels, kForwardColumns, row);
-    View mean(means + before, {{tile.channels, 1}, {tile.batch, row}});
-    View result = BlockSums(sums + before, tile, row, 3, block, blocks);
-    Call("gradient_sums", kernels_.gradient_sums_small_last, x, dy, r, forward, mean, has_residual(), problem_.slope,
-         problem_.slope != 1 ? 1 : 0, ToNextChunk(part, problem_.x), result);
   });
 }
 

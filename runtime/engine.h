@@ -253,14 +253,18 @@ class alignas(64) Engine {
     return size < kLeast || (plain && dense && size <= MostFew(problem_.element, !kernels_.apply_last.function));
   }
 
-  // The same of channels-last tensors, and what else is done to all of their elements: channels_last.cpp.
+  // The same of channels-last tensors, and what else is done to all of their elements: channels_last.cpp and
+  // channels_last_sums.cpp.
   void MomentsLast(const Part &part, bool parallel, double *pivots, double *sums);
   void ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row);
   void GradientSumsLast(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums);
   void GradientApplyLast(const Part &part, bool parallel, const Array &to, int form, const double *means,
                          const double *coefficients, const double *gradients, int64_t row);
+  bool ByLane(const Part &part, bool parallel, bool rows, int64_t least, int64_t most) const;
   template <typename F>
   void ForSummed(const Part &part, bool parallel, const F &f);
+  template <typename F>
+  void ForSampleBlocks(const Part &part, bool parallel, const F &f);
   template <typename F>
   void ForLanes(const Part &part, int64_t terms, bool parallel, double *sums, const F &f);
   bool Lines(const Part &part, const Array &to) const;

@@ -23,11 +23,13 @@ struct ElementKernels {
   Kernel<Buffer *, Buffer *> pivot, pivot_last;                       // samples, pivot
   using Moments = Kernel<Buffer *, Buffer *, Buffer *>;               // x, pivot, sums
   using MomentsLast = Kernel<Buffer *, Buffer *, int32_t, Buffer *>;  // x, pivot, ahead or channels, sums
+  // x, pivot, ahead, the lanes of each of the sums
+  using MomentsLanes = Kernel<Buffer *, Buffer *, int32_t, Buffer *, Buffer *>;
   Moments moments_small;
   MomentsLast moments_small_last;
+  MomentsLanes moments_small_lanes;
   Moments moments_large;
-  // x, pivot, ahead, the lanes of each of the sums
-  Kernel<Buffer *, Buffer *, int32_t, Buffer *, Buffer *> moments_large_lanes;
+  MomentsLanes moments_large_lanes;
   MomentsLast moments_small_rows, moments_large_rows;
   Kernel<Buffer *, Buffer *> lanes;  // lanes, sums
   // x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, ahead, sums

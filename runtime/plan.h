@@ -29,10 +29,12 @@ constexpr int64_t kBriefElements = 131072;  // no more in all: 20 us, done befor
 
 constexpr int64_t kMostSummed = 64;  // channels that a channels-last kernel sums together
 constexpr int64_t kMostBoxed = 512;  // of those that sum by lane: boxes.h
-// Elements of the planes whose gradient's sums are made so, if their channels fill vectors. (One Zen 3 thread,
-// backward, time by that of 64 channels at a time: 8x512x14x14 0.89, 32x256x16x16 0.71, 12x128x20x20 0.97, but
-// 128x64x8x8 1.09, 16x40x12x12 1.18. Forward, planes as small 1.0 to 1.06: their pivots read most of what the sums do.)
-constexpr int64_t kLeastLanes = 128;
+constexpr int64_t MostPivots(Element element) { return element == Element::kF64 ? 128 : 256; }  // of those that sample
+// Elements of small planes that are summed so too, where their channels fill vectors; and channels, forward, no more,
+// as the lanes' sums had better leave room in L2. (One Zen 3 thread, time by that of 64 channels at a time:
+// 32x256x16x16 0.80, backward 0.71; 12x128x20x20 0.90 and 0.97; 64x64x12x12 1.06 and 1.01; 8x512x14x14 1.11 and 0.89;
+// backward 128x64x8x8 1.09, 16x40x12x12 1.18.)
+constexpr int64_t kLeastLanes = 256, kMostLanes = 256, kLeastGradientLanes = 128;
 constexpr int64_t kVector = 16;    // channels: a multiple of every back end's vectors
 constexpr int64_t kLeastLast = 2;  // channels of a tensor that is worth treating as channels-last
 // Elements, fewer, of the channels-last planes that one kernel does all of: of more it reads too far apart. One Zen 5

@@ -41,13 +41,11 @@ Layout CommonLayout(const Problem &problem) {
 }
 
 // A task is some whole samples. Of few, threads share each: of small planes, which one kernel does, a thread has some
-// channels; of others channels of its own in the sums and elements of its own in the results, as what threads write had
-// better not lie within a few lines of each other: processors fetch those ahead. (Zen 3, bare loops, two threads
-// against one, rows of 256 bytes to 2 KiB, each thread's half: written by halves 0.7 to 1.8 of the time, by whole rows
-// 0.5 to 0.85, read by whole rows too 0.5. Here, time of two threads by that of one, by channels and split: 1x512x31x31
-// 0.61 and 0.55, backward 0.61 and 0.51, 1x256x64x64 0.54 and 0.47, 0.82 and 0.60, 1x512x17x17 1.3 and 0.9, 0.85 and
-// 0.72, 1x512x10x10 0.52 and 0.58, 1x1024x8x8 0.52 and 0.76, 0.55 and 0.72. But one Zen 5, whose L2 is twice as large,
-// 1x512x31x31: 59 and 48 GB/s.)
+// channels; of others lanes (boxes.h) or channels of its own in the sums and elements of its own in the results, as
+// what threads write had better not lie within a few lines of each other: processors fetch those ahead. (Zen 3, bare
+// loops, two threads by one, rows of 256 bytes to 2 KiB: each thread its half of every row 0.7 to 1.8 of the time, read
+// so and written by rows 0.5 to 0.85, all by rows 0.5. Here, by channels and split so: 1x512x17x17 1.3 and 0.9,
+// backward 0.85 and 0.72, but 1x512x10x10 0.52 and 0.58, 1x1024x8x8 0.52 and 0.76, 0.55 and 0.72.)
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
   plan->stream = kStreams && OutgrowCaches(problem, tuning, plan->threads);

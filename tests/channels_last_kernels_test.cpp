@@ -94,8 +94,8 @@ TEST_F(ChannelsLastKernelsTest, NoOthersAreCalled) {
   if (sets_.empty()) GTEST_SKIP() << "no back end that runs here has channels-last kernels";
   for (const KernelSet *const kernels : sets_) {
     const KernelSet only = OnlyChannelsLast(*kernels);
-    for (const int64_t size : {2, 63, 64, 65, 511, 512, 1000, 16385, 40000}) {
-      for (const int64_t channels : {2, 3, 8, 15, 16, 17, 64, 100}) {
+    for (const int64_t size : {2, 63, 64, 65, 300, 511, 512, 1000, 16385, 40000}) {
+      for (const int64_t channels : {2, 3, 8, 15, 16, 17, 64, 100, 256}) {
         if (size > 10000 && channels > 17) continue;
         if (size < 64 && channels % 16 != 0) continue;  // the rest of the channels is copied
         const Shape shape = {2, channels, size};

@@ -131,8 +131,17 @@ TEST_P(ChannelsLastTest, PlanesOfTheirOwnKind) {
 }
 
 TEST_P(ChannelsLastTest, SameWithAnyNumberOfThreads) {
-  for (const Shape &shape :
-       std::vector<Shape>{{9, 70, 64}, {5, 24, 1000}, {2, 600, 130}, {1, 40, 5000}, {1, 17, 40000}, {2, 12, 17000}}) {
+  for (const Shape &shape : std::vector<Shape>{{9, 70, 64},
+                                               {5, 24, 1000},
+                                               {2, 600, 130},
+                                               {1, 40, 5000},
+                                               {1, 17, 40000},
+                                               {2, 12, 17000},
+                                               {1, 32, 600},
+                                               {1, 5, 700},
+                                               {3, 192, 300},
+                                               {1, 520, 530},
+                                               {1, 600, 70}}) {
     for (const Type type : {Type::kF32, Type::kBF16}) {
       const Typed x(type, shape, 3, 0.5, 2), residual(type, shape, 4);
       Form form;

@@ -60,7 +60,15 @@ TEST_P(GradientChannelsLastTest, EveryTypeOfPlanesOfTheirOwnKind) {
 
 TEST_P(GradientChannelsLastTest, SameWithAnyNumberOfThreads) {
   int64_t turn = 0;
-  for (const Shape &shape : std::vector<Shape>{{9, 70, 64}, {5, 24, 1000}, {1, 600, 130}, {1, 17, 40000}}) {
+  for (const Shape &shape : std::vector<Shape>{{9, 70, 64},
+                                               {5, 24, 1000},
+                                               {1, 600, 130},
+                                               {1, 17, 40000},
+                                               {1, 32, 600},
+                                               {1, 5, 700},
+                                               {3, 192, 140},
+                                               {1, 520, 530},
+                                               {1, 600, 70}}) {
     for (const int threads : {1, 2, 5}) {
       ASSERT_EQ(haline_set_num_threads(threads), HALINE_OK);
       ExpectSameInBothLayouts(MakeGradientCase(shape, turn++));
