@@ -7,8 +7,7 @@
 namespace haline {
 namespace {
 
-// The columns of coefficients_generator.cpp and of gradient_coefficients_generator.cpp.
-constexpr int64_t kForwardColumns = 7, kGradientColumns = 6;
+constexpr int64_t kGradientColumns = 6;  // of gradient_coefficients_generator.cpp
 
 }  // namespace
 

@@ -9,8 +9,6 @@
 namespace haline {
 namespace {
 
-constexpr int64_t kForwardColumns = 7;  // of coefficients_generator.cpp
-
 // Of `blocks` blocks from `block` on; in the memory of a part of `row` padded channels.
 View BlockSums(const double *sums, const Part &part, int64_t row, int64_t which, int64_t block, int64_t blocks) {
   const int64_t size = which * row;

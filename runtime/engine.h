@@ -253,6 +253,8 @@ class alignas(64) Engine {
     return size < kLeast || (plain && dense && size <= MostFew(problem_.element, !kernels_.apply_last.function));
   }
 
+  static constexpr int64_t kForwardColumns = 7;  // of coefficients_generator.cpp
+
   // The same of channels-last tensors, and what else is done to all of their elements: channels_last.cpp and
   // channels_last_sums.cpp.
   void MomentsLast(const Part &part, bool parallel, double *pivots, double *sums);

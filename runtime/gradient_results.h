@@ -13,7 +13,7 @@ class GradientResults : public Engine {
  protected:
   // The columns of gradient_coefficients_generator.cpp, and what matters of coefficients_generator.cpp's.
   enum Column { kA, kB, kE, kFast, kDshift, kDscale, kColumns };
-  static constexpr int kForwardFast = 3, kForwardColumns = 7;
+  static constexpr int kForwardFast = 3;
 
   // Planes whose coefficients are known and whose gradients are not written yet.
   struct Late : Waiting {

@@ -54,7 +54,7 @@ void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   plan->part_batch = 1;
   const bool few = plan->threads > 1 && problem.batch < 2 * plan->threads && problem.batch != plan->threads;
   plan->split = size >= kTiny && (few || (problem.batch < 2 && channels * size > kLastElements));
-  if (plan->split && few && size < kMostColumn) {
+  if (plan->split && few && !plan->stream && size < kMostColumn) {
     const int64_t shared = SharedChannels(problem, *plan);
     plan->split = shared == 0;
     if (!plan->split) plan->part_channels = shared;
