@@ -21,8 +21,28 @@ struct PlaneProblem {
   Wide mean = 0, rstd = 0;  // where frozen
 };
 
+struct PlaneOutput {
+  Wide mean = 0, rstd = 0;
+  std::vector<Wide> z;
+};
+
+// The forward pass, up to the activation.
+inline PlaneOutput Forward(const PlaneProblem &p) {
+  PlaneOutput result = {p.mean, p.rstd, std::vector<Wide>(static_cast<size_t>(p.size))};
+  if (p.size == 0) return result;
+  if (!p.frozen) {
+    const Moments moments = PlaneMoments(p.x, p.size);
+    result.mean = moments.mean;
+    result.rstd = Rstd(moments.variance, p.eps);
+  }
+  for (size_t i = 0; i < result.z.size(); i++) {
+    result.z[i] = (p.x[i] - result.mean) * result.rstd * p.scale + p.shift + (p.residual ? p.residual[i] : 0);
+  }
+  return result;
+}
+
 struct PlaneGradient {
-  std::vector<Wide> z, dx, dresidual;
+  std::vector<Wide> dx, dresidual;
   Wide dscale = 0, dshift = 0;
 };
 
@@ -32,20 +52,12 @@ struct PlaneGradient {
 inline PlaneGradient Differentiate(const PlaneProblem &p) {
   PlaneGradient result;
   if (p.size == 0) return result;
-  Wide mean = p.mean, rstd = p.rstd;
-  if (!p.frozen) {
-    const Moments moments = PlaneMoments(p.x, p.size);
-    mean = moments.mean;
-    rstd = Rstd(moments.variance, p.eps);
-  }
-  const auto count = static_cast<size_t>(p.size);
-  result.z.resize(count);
+  const auto [mean, rstd, z] = Forward(p);
+  const size_t count = z.size();
   result.dx.resize(count);
   result.dresidual.resize(count);
   for (size_t i = 0; i < count; i++) {
-    const Wide z = (p.x[i] - mean) * rstd * p.scale + p.shift + (p.residual ? p.residual[i] : 0);
-    result.z[i] = z;
-    result.dresidual[i] = z > 0 ? p.dy[i] : p.dy[i] * p.slope;
+    result.dresidual[i] = z[i] > 0 ? p.dy[i] : p.dy[i] * p.slope;
     result.dshift += result.dresidual[i];
   }
   const Wide mean_g = result.dshift / static_cast<Wide>(p.size);

@@ -48,16 +48,16 @@ class Buffer {
 
   Buffer &Fill(const Values &values) {
     if (static_cast<int64_t>(values.size()) != count_) throw std::runtime_error("a case whose values are too few");
-    for (int64_t i = 0; i < count_; i++) {
+    ForEach([&](int64_t i, int64_t position) {
       const uint64_t bits = ToBits(type_, values[static_cast<size_t>(i)]);
-      std::memcpy(at(Position(i)), &bits, bytes_each_);  // little-endian, as all that haline runs on
-    }
+      CopyElement(type_, at(position), &bits);  // little-endian, as all that haline runs on
+    });
     return *this;
   }
 
   Bits Read() const {
     Bits bits(static_cast<size_t>(count_));
-    for (int64_t i = 0; i < count_; i++) std::memcpy(&bits[static_cast<size_t>(i)], at(Position(i)), bytes_each_);
+    ForEach([&](int64_t i, int64_t position) { CopyElement(type_, &bits[static_cast<size_t>(i)], at(position)); });
     return bits;
   }
 
@@ -75,12 +75,14 @@ class Buffer {
   };
 
   unsigned char *at(int64_t i) const { return memory_.get() + static_cast<size_t>(before_ + i) * bytes_each_; }
-  // In memory, of the i-th element in the order of the shape.
-  int64_t Position(int64_t i) const {
-    if (channels_ == 0) return i;
-    const int64_t sample = count_ / shape_[0], size = sample / channels_;
-    const int64_t n = i / sample, c = i / size % channels_, s = i % size;
-    return n * sample + s * channels_ + c;
+  // Visits the elements in the order of the shape: which one, and where it lies in memory.
+  template <typename F>
+  void ForEach(F visit) const {
+    const int64_t planes = channels_ ? shape_[0] * channels_ : 1, size = planes ? count_ / planes : 0;
+    for (int64_t p = 0, i = 0; p < planes; p++) {
+      const int64_t first = channels_ ? p / channels_ * channels_ * size + p % channels_ : 0;
+      for (int64_t s = 0; s < size; s++, i++) visit(i, channels_ ? first + s * channels_ : i);
+    }
   }
 
   Type type_;

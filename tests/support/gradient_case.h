@@ -69,9 +69,6 @@ struct GradientResult {
 // not written to too. Throws std::runtime_error with the library's message, or with what was touched.
 GradientResult Run(const GradientCase &c, const std::string &backend);
 
-// What the oracle says of a plane, of its valid elements alone.
-oracle::PlaneGradient Exact(const GradientCase &c, int64_t plane);
-
 // dy = 0 where z is so near 0 that its sign, and with it the activation's gradient, is a matter of rounding.
 void Settle(GradientCase *c);
 

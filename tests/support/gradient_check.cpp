@@ -103,9 +103,9 @@ std::string WrongSums(const char *name, const GradientCase &c, const Bits &found
   return worst.Wrong(tolerance);
 }
 
-}  // namespace
-
-oracle::PlaneGradient Exact(const GradientCase &c, int64_t plane) {
+// What the oracle's function `of` says of a plane.
+template <typename Of>
+auto Exact(const GradientCase &c, int64_t plane, Of of) {
   const std::vector<Wide> x = ValidPart(c, c.x, plane), dy = ValidPart(c, c.dy, plane),
                           residual = ValidPart(c, c.residual, plane);
   oracle::PlaneProblem p;
@@ -120,14 +120,16 @@ oracle::PlaneGradient Exact(const GradientCase &c, int64_t plane) {
   p.frozen = c.frozen();
   p.mean = c.of_plane(c.mean, plane, 0);
   p.rstd = c.of_plane(c.rstd, plane, 0);
-  return oracle::Differentiate(p);
+  return of(p);
 }
+
+}  // namespace
 
 void Settle(GradientCase *c) {
   if (c->activation == HALINE_NO_ACTIVATION) return;
   const int64_t size = c->size();
   for (int64_t plane = 0; plane < c->planes(); plane++) {
-    const std::vector<Wide> z = Exact(*c, plane).z;
+    const std::vector<Wide> z = Exact(*c, plane, oracle::Forward).z;
     const Wide near = 8 * oracle::kForward *
                       (1 + std::fabs(c->of_plane(c->scale, plane, 1)) + std::fabs(c->of_plane(c->shift, plane, 0)));
     size_t next = 0;
@@ -142,7 +144,7 @@ void Settle(GradientCase *c) {
 std::string Wrong(const GradientCase &c, const GradientResult &result, double tolerance) {
   std::vector<Wide> dscale, dshift;
   for (int64_t plane = 0; plane < c.planes(); plane++) {
-    const oracle::PlaneGradient exact = Exact(c, plane);
+    const oracle::PlaneGradient exact = Exact(c, plane, oracle::Differentiate);
     for (const std::string &wrong : {WrongPlane("dx", c, result.dx, plane, exact.dx, tolerance),
                                      WrongPlane("dresidual", c, result.dresidual, plane, exact.dresidual, tolerance)}) {
       if (!wrong.empty()) return wrong;

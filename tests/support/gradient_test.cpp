@@ -32,6 +32,7 @@ void GradientTest::Check(const GradientCase &c, const GradientResult &result, do
 }
 
 void GradientTest::ExpectSame(const Bits &a, const Bits &b, const std::string &what) {
+  if (a == b) return;
   ASSERT_EQ(a.size(), b.size()) << what;
   for (size_t i = 0; i < a.size(); i++) {
     ASSERT_EQ(a[i], b[i]) << what << ": element " << i;
@@ -99,7 +100,6 @@ GradientCase MakeGradientCase(const Shape &shape, int64_t turn) {
     c.mean = NormalValues(c.statistics, statistics, seed + 5, mean, 0.5);
     c.rstd = NormalValues(c.statistics, statistics, seed + 6, 0.6, 0.05);
   }
-  Settle(&c);
   return c;
 }
 

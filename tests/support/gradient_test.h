@@ -33,7 +33,7 @@ class GradientTest : public testing::TestWithParam<std::string> {
   void ExpectSame(const GradientResult &a, const GradientResult &b, const std::string &what);
 };
 
-// A case of ordinary values whose options go round with `turn`.
+// A case of ordinary values whose options go round with `turn`. To be settled before it is checked.
 GradientCase MakeGradientCase(const Shape &shape, int64_t turn);
 
 // Ordinary values of a type; of float64 with more digits than float32 has.

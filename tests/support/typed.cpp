@@ -134,7 +134,10 @@ Typed::Typed(Type type, Shape shape, uint64_t seed, double mean, double deviatio
   memory_.assign(static_cast<size_t>(2 * kGuard + (high - low) * Size(type)), kRest);
   Point();
   Random random(seed);
-  for (int64_t i = 0; i < count_; i++) Set(i, seed ? random.Normal() * deviation + mean : 0);
+  ForEachPlace([&](int64_t at) {
+    const uint64_t bits = seed ? ToBits(type_, random.Normal() * deviation + mean) : 0;
+    CopyElement(type_, memory_.data() + at, &bits);
+  });
 }
 
 Typed &Typed::operator=(const Typed &other) {
@@ -173,11 +176,11 @@ unsigned char *Typed::At(int64_t i) const { return memory_.data() + first_ + Off
 
 uint64_t Typed::Bits(int64_t i) const {
   uint64_t bits = 0;  // (little-endian, as every machine that haline is built for)
-  std::memcpy(&bits, At(i), static_cast<size_t>(Size(type_)));
+  CopyElement(type_, &bits, At(i));
   return bits;
 }
 
-void Typed::SetBits(int64_t i, uint64_t bits) { std::memcpy(At(i), &bits, static_cast<size_t>(Size(type_))); }
+void Typed::SetBits(int64_t i, uint64_t bits) { CopyElement(type_, At(i), &bits); }
 
 void Typed::Fill(double value) {
   for (int64_t i = 0; i < count_; i++) Set(i, value);
@@ -191,52 +194,58 @@ std::vector<double> Typed::values() const {
 
 Typed Typed::As(Type type, const Shape &strides) const {
   Typed copy(type, shape_, 0, 0, 1, strides);
-  for (int64_t i = 0; i < count_; i++) {
-    if (type == type_) {
-      copy.SetBits(i, Bits(i));
-    } else {
-      copy.Set(i, Get(i));
-    }
-  }
+  int64_t i = 0;
+  copy.ForEachPlace([&](int64_t at) {
+    const uint64_t bits = type == type_ ? Bits(i) : ToBits(type, Get(i));
+    CopyElement(type, copy.memory_.data() + at, &bits);
+    i++;
+  });
   return copy;
 }
 
-std::vector<int64_t> Typed::Offsets() const {
-  std::vector<int64_t> offsets(static_cast<size_t>(count_)), index(shape_.size());
-  int64_t offset = 0;
-  for (int64_t &at : offsets) {
-    at = first_ + offset * Size(type_);
+template <typename F>
+void Typed::ForEachPlace(F visit) const {
+  std::vector<int64_t> index(shape_.size());
+  const int64_t size = Size(type_);
+  int64_t at = first_;
+  for (int64_t i = 0; i < count_; i++) {
+    visit(at);
+    if (contiguous_) {
+      at += size;
+      continue;
+    }
     for (size_t d = shape_.size(); d-- > 0;) {
-      offset += strides_[d];
+      at += strides_[d] * size;
       if (++index[d] < shape_[d]) break;
-      offset -= index[d] * strides_[d];
+      at -= index[d] * strides_[d] * size;
       index[d] = 0;
     }
   }
-  return offsets;
 }
 
 std::string Typed::bytes() const {
-  const auto size = static_cast<size_t>(Size(type_));
-  std::string bytes(static_cast<size_t>(count_) * size, '\0');
+  std::string bytes(static_cast<size_t>(count_ * Size(type_)), '\0');
   if (contiguous_) {
     std::memcpy(bytes.data(), memory_.data() + first_, bytes.size());
     return bytes;
   }
-  size_t i = 0;
-  for (const int64_t at : Offsets()) std::memcpy(&bytes[size * i++], memory_.data() + at, size);
+  char *next = bytes.data();
+  ForEachPlace([&](int64_t at) {
+    CopyElement(type_, next, memory_.data() + at);
+    next += Size(type_);
+  });
   return bytes;
 }
 
 bool Typed::RestUntouched() const {
   std::vector<unsigned char> rest = memory_;
-  const auto size = static_cast<size_t>(Size(type_));
+  const std::vector<unsigned char> untouched(memory_.size(), kRest);
   if (contiguous_) {
-    std::memset(rest.data() + first_, kRest, static_cast<size_t>(count_) * size);
+    std::memset(rest.data() + first_, kRest, static_cast<size_t>(count_ * Size(type_)));
   } else {
-    for (const int64_t at : Offsets()) std::memset(rest.data() + at, kRest, size);
+    ForEachPlace([&](int64_t at) { CopyElement(type_, rest.data() + at, untouched.data()); });
   }
-  return std::all_of(rest.begin(), rest.end(), [](unsigned char byte) { return byte == kRest; });
+  return rest == untouched;
 }
 
 }  // namespace haline::test

@@ -6,6 +6,7 @@
 #define HALINE_TESTS_SUPPORT_TYPED_H_
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,19 @@ constexpr Type MathType(Type type) { return type == Type::kF64 ? Type::kF64 : Ty
 uint64_t ToBits(Type type, double value);
 double FromBits(Type type, uint64_t bits);
 uint64_t OneNan(Type type);
+// Copies one element: in a size that the compiler knows, as a call for each would take most of a suite's time.
+inline void CopyElement(Type type, void *to, const void *from) {
+  switch (Size(type)) {
+    case 2:
+      std::memcpy(to, from, 2);
+      break;
+    case 4:
+      std::memcpy(to, from, 4);
+      break;
+    default:
+      std::memcpy(to, from, 8);
+  }
+}
 // The distance of the type's numbers about `exact`.
 oracle::Wide Ulp(Type type, oracle::Wide exact);
 
@@ -69,7 +83,9 @@ class Typed {
 
  private:
   int64_t Offset(int64_t i) const;
-  std::vector<int64_t> Offsets() const;  // of all elements, in memory_, in bytes
+  // Visits where each element lies in memory_, in bytes, row-major.
+  template <typename F>
+  void ForEachPlace(F visit) const;
   unsigned char *At(int64_t i) const;
   void Point();
 
