@@ -3,7 +3,7 @@
 # forward and backward, channels first and last, float32, bfloat16 and float16. Every result is held against float64
 # before it is timed. Sets up what it needs, once: the peers in .venv-peers, some GB from PyPI.
 #
-#   scripts/bench.sh [OPTION..]        about 10 minutes; the machine should have nothing else to do
+#   scripts/bench.sh [OPTION..]        about 15 minutes; the machine should have nothing else to do
 #
 #   --quick, --full   under 3 minutes: small shapes, float32; or every shape in every form, an hour
 #   --report          also fills the tables of docs/performance.md and draws its plots
