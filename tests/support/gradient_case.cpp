@@ -78,10 +78,11 @@ class Buffer {
   // Visits the elements in the order of the shape: which one, and where it lies in memory.
   template <typename F>
   void ForEach(F visit) const {
-    const int64_t planes = channels_ ? shape_[0] * channels_ : 1, size = planes ? count_ / planes : 0;
+    const int64_t step = std::max<int64_t>(1, channels_), planes = channels_ ? shape_[0] * channels_ : 1;
+    const int64_t size = planes ? count_ / planes : 0;
     for (int64_t p = 0, i = 0; p < planes; p++) {
-      const int64_t first = channels_ ? p / channels_ * channels_ * size + p % channels_ : 0;
-      for (int64_t s = 0; s < size; s++, i++) visit(i, channels_ ? first + s * channels_ : i);
+      const int64_t first = p / step * step * size + p % step;
+      for (int64_t s = 0; s < size; s++, i++) visit(i, first + s * step);
     }
   }
 
