@@ -57,7 +57,7 @@ class alignas(64) Engine {
       for (int64_t i = run * plan_.run; i < end && !outcome_.failed(); i++) {
         task(PartAt(i), false, &late[i % 2], &late[1 - i % 2]);
       }
-      Finish(&late[1 - end % 2]);
+      FinishLast(&late[1 - end % 2]);
       if (plan_.stream) StreamFence();
     });
   }
@@ -94,6 +94,13 @@ class alignas(64) Engine {
     const int64_t c = (plan_.by_channel ? i / plan_.run : i % plan_.channel_parts) * plan_.part_channels;
     return {n, std::min(plan_.part_batch, problem_.batch - n), c, std::min(plan_.part_channels, problem_.channels - c),
             problem_.rows * problem_.length(n)};
+  }
+
+  // The same, but for the first elements of each plane.
+  static Array From(const Array &array, int64_t first) {
+    Array rest = array;
+    if (rest.data) rest.data += first * Size(rest.element);
+    return rest;
   }
 
   // Of a part's first plane, the first element that begins a line.
@@ -168,7 +175,11 @@ class alignas(64) Engine {
                 std::initializer_list<const Array *> inputs);
   // Writes all of `before` and makes the sums of x's `next`, a chunk of each in turns; false where that can't be.
   virtual bool Flow(Waiting *, const Part &, View &, View &, View &) { return false; }
-  void Finish(Waiting *waiting) { Continue(waiting, {}, 0, 1, {}); }
+  void Finish(Waiting *waiting) {
+    if (waiting->waits()) Continue(waiting, {}, 0, 1, {});
+  }
+  // A thread's last part, with no sums left to be made meanwhile.
+  virtual void FinishLast(Waiting *last) { Finish(last); }
 
   // Calls kernel(tile's part, first element, elements, where to) for the tile and writes the result past the caches.
   template <typename F>

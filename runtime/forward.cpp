@@ -1,22 +1,21 @@
 // The forward pass: pivot, sums, coefficients, y, part by part, while its planes are in cache.
 #include <cmath>
 
-#include "engine.h"
+#include "forward_results.h"
 #include "running.h"
 #include "tiny.h"
 
 namespace haline {
 namespace {
 
-// The columns of coefficients_generator.cpp and of wide_generator.cpp's statistics.
-enum Column { kH, kA, kB, kFast, kMean, kVariance, kRstd, kColumns };
-// The numbers of group_generator.cpp and column_generator.cpp: 1 where y is made, and the plane's.
+// The numbers of group_generator.cpp and column_generator.cpp (1 where y is made, and the plane's), and of
+// wide_generator.cpp.
 enum WholeColumn { kWholeFast, kWholeMean, kWholeVariance, kWholeRstd, kWholeColumns };
 enum WideColumn { kWideMean, kWideVariance, kWideRstd, kWideColumns };
 
-class ForwardEngine : public Engine {
+class ForwardEngine : public ForwardResults {
  public:
-  using Engine::Engine;
+  using ForwardResults::ForwardResults;
 
   haline_status Run() {
     if (problem_.running_mean || problem_.running_variance) {
@@ -35,12 +34,6 @@ class ForwardEngine : public Engine {
   }
 
  private:
-  // Planes whose coefficients are known and whose y is not written yet.
-  struct Late : Waiting {
-    double coefficients[kColumns * kSlots];
-    int64_t row;  // from one column to the next
-  };
-
   void Normalize(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
       Record(part, [](int64_t, int64_t, int) { return 0.0; });
@@ -162,68 +155,6 @@ class ForwardEngine : public Engine {
     if (!problem_.rstd) return problem_.variance.Get(n, c);
     const double rstd = problem_.rstd.Get(n, c);
     return rstd == 0 ? 0 : 1 / (rstd * rstd);  // rstd = 0 is what a constant plane without eps has
-  }
-
-  bool Streams(const Part &part) const {
-    return problem_.y.data && Engine::Streams(part, {&problem_.x, &problem_.y, &residual()});
-  }
-
-  void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override {
-    const Late &late = static_cast<const Late &>(waiting);
-    StreamTile(Tiles(late.part, problem_.y, 0, late.part.size), tile, late.part, late.coefficients, late.row, fetches);
-  }
-
-  bool Flow(Waiting *before, const Part &next, View &x, View &pivot, View &sums) override {
-    const Late &late = static_cast<const Late &>(*before);
-    const Part &part = late.part;
-    if (late.done > 0 || !part.SameSize(next)) return false;
-    const Window from = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size),
-                 to = Written(problem_.y, part, 0, part.size);
-    View in = Columns(late.coefficients, part, part.channels, kColumns, late.row);
-    Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, from.Elements(), in,
-         r.Elements(), has_residual(), problem_.slope, form(), to.Elements(), Lead(problem_.y, part),
-         Near(part.size * Size(problem_.element)), sums);
-    before->done = before->tiles;
-    return true;
-  }
-
-  // `coefficients` are those of `part`.
-  void StreamTile(const Tiles &tiles, int64_t index, const Part &part, const double *coefficients, int64_t row,
-                  Fetches *fetches) {
-    Stream(tiles, index, problem_.y, {&problem_.x}, fetches,
-           [&](const Part &p, int64_t first, int64_t count, View &out) {
-             const Window x = Read(problem_.x, p, first, count), r = Read(residual(), p, first, count);
-             View in =
-                 Columns(coefficients + (p.n - part.n) * kColumns * row + (p.c - part.c), p, p.channels, kColumns, row);
-             Call("apply", kernels_.apply, x.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(), out);
-           });
-  }
-
-  // From the end backwards where the blocks are worked on one by one: the end is what the caches hold.
-  void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row) {
-    if (!problem_.y.data) return;
-    if (plan_.layout == Layout::kLast) return ApplyLast(part, parallel, coefficients, row);
-    const bool direct = Direct(part, {&problem_.x, &problem_.y, &residual()}), stream = Streams(part);
-    const int64_t last = Blocks(part.size) - 1;
-    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
-      if (blocks == 1 && last > 0) {
-        block = last - block;
-        first = block * kBlock;
-        count = block == last ? part.size - first : kBlock;
-      }
-      if (stream) {
-        const Tiles tiles(part, problem_.y, first, count);
-        Fetches none;
-        for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, coefficients, row, &none);
-        return StreamFence();
-      }
-      const Window x = Read(problem_.x, part, first, count), r = Read(residual(), part, first, count),
-                   y = Written(problem_.y, part, first, count);
-      View in = Columns(coefficients, part, part.channels, kColumns, row);
-      Call("apply", kernels_.apply, x.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(),
-           y.Elements());
-      if (!outcome_.failed()) y.Flush();
-    });
   }
 
   // All in double: planes of which a vector is worked on together.

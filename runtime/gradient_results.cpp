@@ -18,21 +18,41 @@ void GradientResults::WriteTile(const Waiting &waiting, int64_t tile, Fetches *f
 }
 
 bool GradientResults::Flow(Late *before, const Part &next, const double *means, double *sums) {
-  const Part part = before->part;
-  if (before->done > 0 || !part.SameSize(next) || problem_.dresidual.data) return false;
-  const Window x = Read(problem_.x, next, 0, next.size), dy = Read(problem_.dy, next, 0, next.size),
-               x_before = Read(problem_.x, part, 0, part.size), dy_before = Read(problem_.dy, part, 0, part.size),
-               dx = Written(problem_.dx, part, 0, part.size);
-  const int64_t row = before->row;
-  const int32_t near = NearOfTwo(part.size * Size(problem_.element));
-  View mean = PerPlanes(means, next, next.channels), mean_before = PerPlanes(before->means, part, part.channels);
-  View gradient = Columns(before->gradients, part, part.channels, kColumns, row);
-  View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
-  Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large, x.Elements(),
-       dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), mean_before, gradient, dx.Elements(),
-       Lead(problem_.dx, part), near, near, out);
+  if (before->done > 0 || !before->part.SameSize(next) || !Flows()) return false;
+  CallFlow(before->part, 0, {before->means, before->coefficients, before->gradients, before->row}, next,
+           PerPlanes(means, next, next.channels), sums);
   before->done = before->tiles;
   return true;
+}
+
+void GradientResults::CallFlow(const Part &part, int64_t first, const Numbers &numbers, const Part &next, View mean,
+                               double *sums) {
+  const Array to = From(problem_.dx, first);
+  const Window x_before = Read(From(problem_.x, first), part, 0, part.size),
+               dy_before = Read(From(problem_.dy, first), part, 0, part.size), dx = Written(to, part, 0, part.size),
+               x = Read(From(problem_.x, first), next, 0, next.size),
+               dy = Read(From(problem_.dy, first), next, 0, next.size);
+  const int32_t near = NearOfTwo(part.size * Size(problem_.element));
+  View gradient = Columns(numbers.gradients, part, part.channels, kColumns, numbers.row);
+  View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
+  Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large, x.Elements(),
+       dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), MeansOf(part, numbers), gradient, dx.Elements(),
+       Lead(to, part), near, near, out);
+}
+
+void GradientResults::FlowAlone(Part part, int64_t first, int64_t count, const Numbers &numbers) {
+  part.size = count;
+  double own_sums[3 * kSlots];
+  Memory<double> heap;
+  double *const sums = Room(own_sums, 3 * kSlots, 3 * part.padded() * part.batch * Blocks(count), &heap);
+  if (sums) CallFlow(part, first, numbers, part, MeansOf(part, numbers), sums);
+}
+
+void GradientResults::FinishLast(Waiting *last) {
+  const Late &late = static_cast<const Late &>(*last);
+  if (!late.waits() || late.done > 0 || !Flows()) return Finish(last);
+  FlowAlone(late.part, 0, late.part.size, {late.means, late.coefficients, late.gradients, late.row});
+  last->done = last->tiles;
 }
 
 void GradientResults::StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers,
@@ -48,9 +68,13 @@ void GradientResults::StreamTile(const Tiles &tiles, int64_t index, const Part &
 void GradientResults::Apply(const Part &part, bool parallel, const Numbers &numbers) {
   if (Streams(part)) {
     return ForBlocks(part, parallel, true, [&](int64_t, int64_t, int64_t first, int64_t count) {
-      const Tiles tiles = TilesOf(part, first, count);
-      Fetches none;
-      for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
+      if (Flows()) {
+        FlowAlone(part, first, count, numbers);
+      } else {
+        const Tiles tiles = TilesOf(part, first, count);
+        Fetches none;
+        for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
+      }
       StreamFence();
     });
   }
@@ -76,9 +100,8 @@ void GradientResults::Elementwise(const Part &part, int64_t first, int64_t count
                r = Read(residual(), part, first, count);
   View forward = Columns(numbers.coefficients, part, part.channels, kForwardColumns, row);
   View gradient = Columns(numbers.gradients, part, part.channels, kColumns, row);
-  View mean(numbers.means, {{part.channels, 1}, {part.batch, row}});
-  Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward, mean,
-       has_residual(), problem_.slope, form, gradient, out);
+  Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward,
+       MeansOf(part, numbers), has_residual(), problem_.slope, form, gradient, out);
 }
 
 }  // namespace haline

@@ -45,6 +45,7 @@ class GradientResults : public Engine {
   // Writes all of `before` and makes the sums of the gradient of `next`, a chunk of each in turns; false where that
   // can't be.
   bool Flow(Late *before, const Part &next, const double *means, double *sums);
+  void FinishLast(Waiting *last) override;
   // The results of `part`, whose numbers are `numbers`.
   void Apply(const Part &part, bool parallel, const Numbers &numbers);
 
@@ -56,6 +57,15 @@ class GradientResults : public Engine {
     if (problem_.dx.data) f(problem_.dx, active() ? 1 : 0);
   }
 
+  static View MeansOf(const Part &part, const Numbers &numbers) {
+    return View(numbers.means, {{part.channels, 1}, {part.batch, numbers.row}});
+  }
+  // Whether there is a kernel that makes all results while it sums.
+  bool Flows() const { return !active() && !problem_.dresidual.data; }
+  // dx of planes of `part.size` elements, which begin with the planes' `first`, while those of `next` are summed.
+  void CallFlow(const Part &part, int64_t first, const Numbers &numbers, const Part &next, View mean, double *sums);
+  // The same where no sums are left to be made: they are of the same elements, and for nobody.
+  void FlowAlone(Part part, int64_t first, int64_t count, const Numbers &numbers);
   void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override;
   // `numbers` are those of `part`.
   void StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers, Fetches *fetches);

@@ -7,8 +7,15 @@
 
 namespace haline {
 
+static constexpr int64_t kFar = int64_t{8} << 20;  // bytes of a plane that is not to be found in cache
+
 Tiles::Tiles(const Part &part, const Array &to, int64_t first, int64_t count)
-    : part_(part), first_(first), count_(count), most_(kTileBytes / Size(to.element)), skew_(0) {
+    : part_(part),
+      first_(first),
+      count_(count),
+      ascending_(count * Size(to.element) >= kFar),
+      most_(kTileBytes / Size(to.element)),
+      skew_(0) {
   channels_ = std::clamp<int64_t>(most_ / count, 1, part.channels);
   groups_ = (part.channels + channels_ - 1) / channels_;
   if (count > most_) {
@@ -19,7 +26,8 @@ Tiles::Tiles(const Part &part, const Array &to, int64_t first, int64_t count)
 }
 
 Tiles::Tile Tiles::At(int64_t index) const {
-  const int64_t piece = pieces_ - 1 - index % pieces_, plane = index / pieces_;
+  const int64_t nth = index % pieces_, plane = index / pieces_;
+  const int64_t piece = ascending_ ? nth : pieces_ - 1 - nth;
   const int64_t c = plane % groups_ * channels_;
   const int64_t begin = std::max<int64_t>(0, piece * most_ - skew_);
   return {{part_.n + plane / groups_, 1, part_.c + c, std::min(channels_, part_.channels - c), part_.size},

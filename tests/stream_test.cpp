@@ -69,7 +69,7 @@ class StreamTest : public FormTest {
     form.x = x;
     EXPECT_EQ(Run(form).bytes(), plain) << what;
     EXPECT_EQ(calls > 0, kStreams) << what;
-    EXPECT_LT(calls, form.planes()) << what;  // the last planes have none that follow
+    EXPECT_LE(calls, form.planes()) << what;  // for the last planes, with none that follow, one too
     Typed in_place = *x;
     form.x = &in_place;
     Run(form, &in_place);
