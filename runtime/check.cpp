@@ -21,16 +21,14 @@ haline_status CheckX(Operand *operand, Operand *of_lengths, Problem *problem) {
   if (x->ndim < 2) return Fail(HALINE_INVALID_ARGUMENT, "x: rank %d found, 2 and up wanted: [N, C, *]", x->ndim);
   problem->batch = x->shape[0];
   problem->channels = x->shape[1];
-  int64_t size = operand->count > 0 ? 1 : 0;  // of a plane; where there is nothing to do, it does not matter
-  for (int i = 2; i < x->ndim && size > 0; i++) {
-    if (x->shape[i] > std::numeric_limits<int32_t>::max() / size) {
-      return Fail(HALINE_UNSUPPORTED, "x: planes of shape %s found, at most 2147483647 elements wanted",
-                  ShapeText(x->shape + 2, x->ndim - 2).text);
-    }
-    size *= x->shape[i];
-  }
+  // Where there is nothing to do, the size of a plane does not matter.
   problem->extent = x->ndim > 2 ? x->shape[x->ndim - 1] : 1;
-  problem->rows = problem->extent > 0 ? size / problem->extent : 0;
+  problem->rows = operand->count > 0 ? 1 : 0;
+  for (int i = 2; i < x->ndim - 1 && operand->count > 0; i++) problem->rows *= x->shape[i];
+  if (problem->size() > std::numeric_limits<int32_t>::max()) {
+    return Fail(HALINE_UNSUPPORTED, "x: planes of shape %s found, at most 2147483647 elements wanted",
+                ShapeText(x->shape + 2, x->ndim - 2).text);
+  }
   if (lengths) {
     const bool there = problem->device.type != HALINE_CPU && lengths->device.type != HALINE_CPU;
     HALINE_TRY(there ? CheckTensor(of_lengths, problem->device) : CheckTensor(of_lengths));
@@ -56,7 +54,7 @@ haline_status CheckX(Operand *operand, Operand *of_lengths, Problem *problem) {
                   static_cast<long long>(problem->extent));
     }
   }
-  return ToArray("x", *x, lengths != nullptr, &problem->x);
+  return ToArray("x", *x, problem->element, lengths != nullptr, &problem->x);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ haline_status CheckLike(Operand *operand, const haline_tensor &x, const Problem 
                 Name(problem.element));
   }
   HALINE_TRY(SameShape(a, x));
-  return ToArray(a.name, *a.tensor, problem.lengths != nullptr, array);
+  return ToArray(a.name, *a.tensor, element, problem.lengths != nullptr, array);
 }
 
 haline_status CheckPerPlane(Operand *operand, int shapes, Types types, const Problem &problem, PerPlane *values) {

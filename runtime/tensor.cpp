@@ -122,19 +122,25 @@ const char *Name(Element element) {
   return kNames[static_cast<int>(element)];
 }
 
+static constexpr uint32_t Key(haline_dtype d) { return d.code | uint32_t{d.bits} << 8 | uint32_t{d.lanes} << 16; }
+
 haline_status GetElement(const char *name, const haline_tensor &t, Element *element) {
-  const haline_dtype d = t.dtype;
-  if (d.lanes == 1 && d.code == HALINE_FLOAT && d.bits == 32) return *element = Element::kF32, HALINE_OK;
-  if (d.lanes == 1 && d.code == HALINE_FLOAT && d.bits == 16) return *element = Element::kF16, HALINE_OK;
-  if (d.lanes == 1 && d.code == HALINE_BFLOAT && d.bits == 16) return *element = Element::kBF16, HALINE_OK;
-  if (d.lanes == 1 && d.code == HALINE_FLOAT && d.bits == 64) return *element = Element::kF64, HALINE_OK;
+  switch (Key(t.dtype)) {
+    case Key({HALINE_FLOAT, 32, 1}):
+      return *element = Element::kF32, HALINE_OK;
+    case Key({HALINE_FLOAT, 16, 1}):
+      return *element = Element::kF16, HALINE_OK;
+    case Key({HALINE_BFLOAT, 16, 1}):
+      return *element = Element::kBF16, HALINE_OK;
+    case Key({HALINE_FLOAT, 64, 1}):
+      return *element = Element::kF64, HALINE_OK;
+  }
   return Fail(HALINE_UNSUPPORTED, "%s: %s elements found, float32, float16, bfloat16 or float64 wanted", name,
-              DTypeText(d).text);
+              DTypeText(t.dtype).text);
 }
 
-haline_status ToArray(const char *name, const haline_tensor &t, bool rows_apart, Array *array) {
-  const haline_status status = GetElement(name, t, &array->element);
-  if (status != HALINE_OK) return status;
+haline_status ToArray(const char *name, const haline_tensor &t, Element element, bool rows_apart, Array *array) {
+  array->element = element;
   array->data = Data(t);
   array->loop_count = 0;
   uint64_t contiguous = 1;  // unsigned, as beside an extent of 0 the others may be anything

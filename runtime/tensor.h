@@ -43,8 +43,8 @@ const char *Name(Element element);
 // The strides of dimension i, also where the tensor has none.
 int64_t Stride(const haline_tensor &t, int i);
 
-// [N, C, *], checked before. `rows_apart`: the last dimension is not merged with those before it.
-haline_status ToArray(const char *name, const haline_tensor &t, bool rows_apart, Array *array);
+// [N, C, *] of `element`, checked before. `rows_apart`: the last dimension is not merged with those before it.
+haline_status ToArray(const char *name, const haline_tensor &t, Element element, bool rows_apart, Array *array);
 
 bool SameMemory(const haline_tensor &a, const haline_tensor &b);
 

@@ -5,7 +5,6 @@
 #include <HalideRuntime.h>
 
 #include <cstdint>
-#include <initializer_list>
 
 #include "element.h"
 
@@ -25,19 +24,21 @@ class View {
   };
 
   // `data` is where the coordinates are all at their minimum.
-  View(const void *data, Element element, std::initializer_list<Dim> dims) {
+  template <int kDims>
+  View(const void *data, Element element, const Dim (&dims)[kDims]) {
     buffer_.host = static_cast<uint8_t *>(const_cast<void *>(data));
     buffer_.type = HalideType(element);
-    buffer_.dimensions = static_cast<int32_t>(dims.size());
+    buffer_.dimensions = kDims;
     buffer_.dim = dims_;
-    int i = 0;
-    for (const Dim &dim : dims) {
+    for (int i = 0; i < kDims; i++) {
+      const Dim &dim = dims[i];
       // The stride of a single element does not matter, and may not fit. (Unless it is the 1 that the kernels demand.)
       const int64_t stride = dim.extent > 1 || dim.stride == 1 ? dim.stride : i == 0 ? 1 : 0;
-      dims_[i++] = {static_cast<int32_t>(dim.min), static_cast<int32_t>(dim.extent), static_cast<int32_t>(stride), 0};
+      dims_[i] = {static_cast<int32_t>(dim.min), static_cast<int32_t>(dim.extent), static_cast<int32_t>(stride), 0};
     }
   }
-  View(const double *data, std::initializer_list<Dim> dims) : View(data, Element::kF64, dims) {}
+  template <int kDims>
+  View(const double *data, const Dim (&dims)[kDims]) : View(data, Element::kF64, dims) {}
 
   View(const View &) = delete;
   View &operator=(const View &) = delete;
