@@ -116,6 +116,38 @@ def fractions(report: Report, file: pathlib.Path) -> None:
     _save(figure, file)
 
 
+def roofline(report: Report, file: pathlib.Path) -> None:
+    """Dots: haline's GB/s over those of the fastest copy of the same bytes, which is the roof; lines: parts of it."""
+    shapes = _regime_shapes(report)
+    contests = [one for one in report.contests() if one.shape in shapes and one.copy and one.of_copy]
+    panels = [one for one in ("forward", "backward") if any(each.form.startswith(f"{one}/") for each in contests)]
+    if not panels:
+        return
+    figure, many = plt.subplots(1, len(panels), figsize=(6 * len(panels), 5), squeeze=False)
+    for axes, direction in zip(many[0], panels, strict=True):
+        for form, (marker, colour) in FORMS.items():
+            found = [one for one in contests if one.form == f"{direction}/{form}"]
+            roof = [one.copy["gb_per_s"] for one in found]
+            reached = [one.copy["gb_per_s"] * one.of_copy for one in found]
+            axes.plot(roof, reached, marker, color=colour, label=form.replace("/", " "), alpha=0.7, markersize=5)
+        low, high = axes.get_xlim()
+        parts = (
+            {1: "the roof", 2 / 3: "2/3: read twice", 1 / 10: "1/10"}
+            if direction == "forward"
+            else {1: "the roof", 3 / 5: "3/5: read twice", 1 / 10: "1/10"}
+        )
+        for (part, label), style in zip(parts.items(), ("-", "--", ":"), strict=True):
+            axes.plot([low, high], [part * low, part * high], style, color="black", linewidth=1, label=label)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("GB/s, the fastest copy" if direction == "forward" else "GB/s, the fastest sum of two tensors")
+        axes.set_ylabel("GB/s, haline")
+        axes.set_title(f"{direction}, all regimes and threads", fontsize=10)
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=5)
+    _save(figure, file)
+
+
 def curve(report: Report, file: pathlib.Path) -> None:
     """Lines: GB/s over the size of a plane."""
     figure, axes = plt.subplots(figsize=(12, 4.2))
@@ -166,6 +198,7 @@ def draw(report: Report, folder: pathlib.Path) -> None:
     """Every picture that there is something for."""
     speed(report, folder / "speed.png")
     fractions(report, folder / "fractions.png")
+    roofline(report, folder / "roofline.png")
     if report.curve:
         curve(report, folder / "curve.png")
     if report.accuracy:
