@@ -24,6 +24,12 @@ struct Array {
 
   bool contiguous() const { return loop_count == 1 && (loops[0].stride == 1 || loops[0].extent == 1); }
   char *plane(int64_t n, int64_t c) const { return data + (n * n_stride + c * c_stride) * Size(element); }
+  // Its planes without their first elements; contiguous.
+  Array From(int64_t first) const {
+    Array rest = *this;
+    if (data) rest.data += first * Size(element);
+    return rest;
+  }
 };
 
 // Planes [c, c + channels) of the samples [n, n + batch), with `size` elements each.

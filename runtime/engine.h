@@ -96,13 +96,6 @@ class alignas(64) Engine {
             problem_.rows * problem_.length(n)};
   }
 
-  // The same, but for the first elements of each plane.
-  static Array From(const Array &array, int64_t first) {
-    Array rest = array;
-    if (rest.data) rest.data += first * Size(rest.element);
-    return rest;
-  }
-
   // Of a part's first plane, the first element that begins a line.
   static int32_t Lead(const Array &array, const Part &part) {
     const auto address = reinterpret_cast<uintptr_t>(array.plane(part.n, part.c));

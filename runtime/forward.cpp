@@ -1,5 +1,4 @@
 // The forward pass: pivot, sums, coefficients, y, part by part, while its planes are in cache.
-#include <cmath>
 
 #include "forward_results.h"
 #include "running.h"

@@ -12,9 +12,9 @@ bool ForwardResults::Flow(Waiting *before, const Part &next, View &x, View &pivo
 
 void ForwardResults::CallFlow(const Part &part, int64_t first, const double *coefficients, int64_t row, View &x,
                               View &pivot, View &sums) {
-  const Array to = From(problem_.y, first);
-  const Window before = Read(From(problem_.x, first), part, 0, part.size),
-               r = Read(From(residual(), first), part, 0, part.size), y = Written(to, part, 0, part.size);
+  const Array to = problem_.y.From(first);
+  const Window before = Read(problem_.x.From(first), part, 0, part.size),
+               r = Read(residual().From(first), part, 0, part.size), y = Written(to, part, 0, part.size);
   View in = Columns(coefficients, part, part.channels, kColumns, row);
   Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, before.Elements(), in,
        r.Elements(), has_residual(), problem_.slope, form(), y.Elements(), Lead(to, part),
@@ -27,7 +27,7 @@ void ForwardResults::FlowAlone(Part part, int64_t first, int64_t count, const do
   Memory<double> heap;
   double *const room = Room(own_sums, 2 * kSlots, 2 * part.padded() * part.batch * Blocks(count), &heap);
   if (!room) return;
-  const Window window = Read(From(problem_.x, first), part, 0, count);
+  const Window window = Read(problem_.x.From(first), part, 0, count);
   View x = window.Elements(), pivot = PerPlanes(pivots, part, part.channels);
   View sums = Sums(room, part, part.channels, 2, 0, Blocks(count));
   CallFlow(part, first, coefficients, row, x, pivot, sums);

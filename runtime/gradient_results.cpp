@@ -27,11 +27,11 @@ bool GradientResults::Flow(Late *before, const Part &next, const double *means, 
 
 void GradientResults::CallFlow(const Part &part, int64_t first, const Numbers &numbers, const Part &next, View mean,
                                double *sums) {
-  const Array to = From(problem_.dx, first);
-  const Window x_before = Read(From(problem_.x, first), part, 0, part.size),
-               dy_before = Read(From(problem_.dy, first), part, 0, part.size), dx = Written(to, part, 0, part.size),
-               x = Read(From(problem_.x, first), next, 0, next.size),
-               dy = Read(From(problem_.dy, first), next, 0, next.size);
+  const Array to = problem_.dx.From(first);
+  const Window x_before = Read(problem_.x.From(first), part, 0, part.size),
+               dy_before = Read(problem_.dy.From(first), part, 0, part.size), dx = Written(to, part, 0, part.size),
+               x = Read(problem_.x.From(first), next, 0, next.size),
+               dy = Read(problem_.dy.From(first), next, 0, next.size);
   const int32_t near = NearOfTwo(part.size * Size(problem_.element));
   View gradient = Columns(numbers.gradients, part, part.channels, kColumns, numbers.row);
   View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));

@@ -40,13 +40,6 @@ bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
   return OutgrowCaches(problem, tuning, threads);
 }
 
-// Whether the problem is a few tiny planes. (What follows else would come to the same, with ten divisions.)
-bool IsOnePart(const Problem &problem, const Plan &plan) {
-  const int64_t row = CeilDiv(problem.channels, Part::kPad) * Part::kPad, size = problem.size();
-  return plan.threads == 1 && !problem.lengths && size < kTiny && row * problem.batch <= kSlots &&
-         problem.planes() * std::max<int64_t>(1, size) <= plan.task_elements;
-}
-
 }  // namespace
 
 bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads) {
@@ -86,12 +79,6 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   plan.task_elements = tuning.task_elements;
   if (last) plan.layout = CommonLayout(problem);
   if (plan.layout == Layout::kLast) return PlanLast(problem, tuning, &plan), plan;
-  if (IsOnePart(problem, plan)) {
-    plan.part_channels = channels;
-    plan.part_batch = problem.batch;
-    plan.channel_parts = plan.parts = plan.run = 1;
-    return plan;
-  }
   plan.stream = Streams(problem, tuning, plan.threads);
   const bool large = size > tuning.split_plane, few = planes < 2 * plan.threads && size >= 8 * kBlock;
   plan.split = large || few;

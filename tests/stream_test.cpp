@@ -53,13 +53,15 @@ constexpr bool kStreams = true;
 constexpr bool kStreams = false;
 #endif
 
+constexpr int64_t kAlone = 16384;  // planes of more elements are parts of their own (runtime/plan.h)
+
 class StreamTest : public FormTest {
  protected:
   void SetUp() override { ASSERT_EQ(haline_set_num_threads(1), HALINE_OK); }
   void TearDown() override { haline_set_num_threads(0); }
 
-  // The form on x, contiguous, into y apart and in place, against a crop's.
-  void Check(Form form, const std::string &what) {
+  // The form on x, contiguous, into y apart and in place, against a crop's. `elsewhere` of its planes are not streamed.
+  void Check(Form form, const std::string &what, int64_t elsewhere = 0) {
     const Typed crop = form.x->As(Crop(form.x->shape(), 3));
     const Typed *const x = form.x;
     calls = 0;
@@ -68,8 +70,11 @@ class StreamTest : public FormTest {
     EXPECT_EQ(calls, 0) << what;
     form.x = x;
     EXPECT_EQ(Run(form).bytes(), plain) << what;
-    EXPECT_EQ(calls > 0, kStreams) << what;
-    EXPECT_LE(calls, form.planes()) << what;  // for the last planes, with none that follow, one too
+    const int64_t planes = kStreams ? form.planes() - elsewhere : 0;
+    if (!kStreams || form.size() > kAlone)
+      EXPECT_EQ(calls, planes) << what;
+    else
+      EXPECT_TRUE(calls > 0 && calls < planes) << what << ": " << calls << " calls for " << planes << " planes";
     Typed in_place = *x;
     form.x = &in_place;
     Run(form, &in_place);
@@ -110,7 +115,7 @@ TEST_P(StreamTest, PlanesThatAreSentElsewhere) {
       Form form;
       form.data = "special " + std::to_string(special);
       form.x = &x;
-      Check(form, Describe(form));
+      Check(form, Describe(form), 3);
     }
   }
 }
