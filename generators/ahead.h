@@ -59,10 +59,35 @@ class FetchAhead : public Halide::Internal::IRMutator {
     return pass;
   }
 
+  // In loops of `steps` of `channels` each, for stores to `to` in loops `loop`: what the next step, or the next
+  // sample's first, will read of the inputs, and, if it `writes`, where it will store. (y, whose channels all images
+  // have.)
+  static FetchAhead *OfSteps(std::vector<std::string> inputs, std::string to, std::string loop, std::string steps,
+                             int channels, bool writes) {
+    auto *pass = new FetchAhead(std::move(inputs), std::move(to), std::move(loop), nullptr);
+    pass->steps_ = std::move(steps);
+    pass->writes_ = writes;
+    pass->distance_ = [pass, channels](const std::string &image, int bytes) {
+      using namespace Halide;
+      using namespace Halide::Internal;
+      const Expr first = Variable::make(Int(32), pass->step_) * channels;
+      const Expr sample = Variable::make(Int(32), image + ".stride.2");
+      const Expr last = first + channels >= Variable::make(Int(32), "y.extent.1");
+      return cast<int64_t>(select(last, sample - first, channels)) * bytes;
+    };
+    return pass;
+  }
+
  private:
   using IRMutator::visit;
 
   Halide::Internal::Stmt visit(const Halide::Internal::For *op) override {
+    if (!steps_.empty() && op->name.find(steps_) != std::string::npos) {
+      step_ = op->name;
+      const Halide::Internal::Stmt s = IRMutator::visit(op);
+      step_.clear();
+      return s;
+    }
     const bool before = inside_;
     inside_ = inside_ || op->name.find(loop_) != std::string::npos;
     std::vector<Halide::Expr> outer;
@@ -85,11 +110,12 @@ class FetchAhead : public Halide::Internal::IRMutator {
   Halide::Internal::Stmt visit(const Halide::Internal::Store *op) override {
     using namespace Halide;
     using namespace Halide::Internal;
-    if (!inside_ || op->name != to_) return op;
+    if (!inside_ || op->name != to_ || step_.empty() != steps_.empty()) return op;
     Reads reads(inputs_);
     for (const Expr &let : lets_) substitute_in_all_lets(let).accept(&reads);
     substitute_in_all_lets(op->value).accept(&reads);
-    Stmt s = op;
+    const auto *const ramp = op->index.as<Ramp>();
+    if (writes_ && ramp) reads.found.push_back({op->name, op->value.type().element_of(), ramp->base});
     Stmt fetches;
     std::map<std::string, int> reads_of;
     for (const Read &read : reads.found) {
@@ -141,12 +167,15 @@ class FetchAhead : public Halide::Internal::IRMutator {
 
   const std::vector<std::string> inputs_;
   const std::string to_, loop_;
-  const Distance distance_;
+  Distance distance_;
   Into into_ = Into::kL2;
   static constexpr int kLanesOfChunk = 16;
   int chunk_ = 0;        // elements, where rows are fetched in order
   std::string lane_;     // the loop over a chunk's lanes, while in it
   Halide::Expr wanted_;  // whether anything is fetched
+  std::string steps_;    // the loop over steps, and while in it, its name
+  std::string step_;
+  bool writes_ = false;
   bool inside_ = false;
   std::vector<Halide::Expr> lets_;  // of the loop that the pass is in
 };
