@@ -59,6 +59,14 @@ class FetchAhead : public Halide::Internal::IRMutator {
     return pass;
   }
 
+  // In BlockSums along planes, line by line: what lies `to`, an input's bytes, away.
+  static FetchAhead *OfPlanes(const std::vector<std::string> &inputs) {
+    const Halide::Expr to = Halide::Internal::Variable::make(Halide::Int(64), "to");
+    auto *pass = new FetchAhead(inputs, "lanes.0", ".s1.k$", [to](const std::string &, int) { return to; });
+    pass->by_line_ = true;
+    return pass;
+  }
+
   // In loops of `steps` of `channels` each, for stores to `to` in loops `loop`: what the next step, or the next
   // sample's first, will read of the inputs, and, if it `writes`, where it will store. (y, whose channels all images
   // have.)
@@ -115,6 +123,8 @@ class FetchAhead : public Halide::Internal::IRMutator {
     for (const Expr &let : lets_) substitute_in_all_lets(let).accept(&reads);
     substitute_in_all_lets(op->value).accept(&reads);
     const auto *const ramp = op->index.as<Ramp>();
+    const auto lane = ramp ? as_const_int(ramp->base) : std::nullopt;
+    if (by_line_ && lane && !reads.found.empty() && *lane * reads.found[0].type.bytes() % 64 != 0) return op;
     if (writes_ && ramp) reads.found.push_back({op->name, op->value.type().element_of(), ramp->base});
     Stmt fetches;
     std::map<std::string, int> reads_of;
@@ -175,7 +185,7 @@ class FetchAhead : public Halide::Internal::IRMutator {
   Halide::Expr wanted_;  // whether anything is fetched
   std::string steps_;    // the loop over steps, and while in it, its name
   std::string step_;
-  bool writes_ = false;
+  bool writes_ = false, by_line_ = false;
   bool inside_ = false;
   std::vector<Halide::Expr> lets_;  // of the loop that the pass is in
 };

@@ -24,6 +24,8 @@ class Moments : public KernelGenerator<Moments> {
 
   void configure() {
     AddInputs(-1);
+    // Bytes from x's elements to what is fetched meanwhile: where results will go, or 0.
+    if (layout == Layout::kPlanes && !gpu()) add_input<int64_t>("to");
     if (layout == Layout::kRows) channels = add_input<int>("channels");
     if (layout == Layout::kLast) add_input<int>("ahead");  // bytes from a chunk to what is fetched meanwhile, or 0
     if (by_lane) {
@@ -67,6 +69,7 @@ class Moments : public KernelGenerator<Moments> {
     if (layout == Layout::kPlanes) {
       sums->bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(*sums, b), vector, unroll);
+      get_pipeline().add_custom_lowering_pass(FetchAhead::OfPlanes({"x"}));
     } else {
       SetLayout(x, layout);
       sums->bound(which, 0, 2).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);

@@ -56,6 +56,13 @@ void Engine::FetchTile(const Tiles &tiles, int64_t index, std::initializer_list<
   }
 }
 
+int64_t Engine::ToResult(const Part &part) const {
+  const Array &x = problem_.x, &y = problem_.y;
+  if (!y.data || plan_.stream || y.n_stride != x.n_stride || y.c_stride != x.c_stride) return 0;
+  if (!Direct(part, {&x, &y}) || part.planes() * part.size * Size(x.element) > kFetchedBytes) return 0;
+  return static_cast<int64_t>(reinterpret_cast<uintptr_t>(y.data) - reinterpret_cast<uintptr_t>(x.data));
+}
+
 void Engine::Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before) {
   if (plan_.layout == Layout::kLast) return MomentsLast(part, parallel, pivots, sums);
   const int64_t steps = Blocks(part.size);
@@ -92,7 +99,7 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
     View result = Sums(sums, part, part.channels, 2, block, blocks);
     View pivot = PerPlanes(pivots, part, part.channels);
     Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, window.Planes(), pivot,
-         result);
+         ToResult(part), result);
   });
 }
 

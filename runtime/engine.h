@@ -238,6 +238,9 @@ class alignas(64) Engine {
 
   // Pivots and sums of x; what waits is written meanwhile.
   void Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before);
+  // Bytes from x's elements to y's, where those lie alike and stay in the caches; else 0. (Their lines are fetched
+  // while the sums are made: a store to one that is far away holds up the stores after it.)
+  int64_t ToResult(const Part &part) const;
 
   // Elements [first, first + count) of a part's planes of a channels-last tensor.
   static View Last(const Array &array, const Part &part, int64_t first, int64_t count) {

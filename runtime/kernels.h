@@ -21,7 +21,7 @@ struct ElementKernels {
   // *_last: for channels-last tensors, *_lanes: the same, lane by lane, *_rows: of few channels,
   // *_lines: whose results are whole lines, past the caches; null functions where a back end has none.
   Kernel<Buffer *, Buffer *> pivot, pivot_last;                       // samples, pivot
-  using Moments = Kernel<Buffer *, Buffer *, Buffer *>;               // x, pivot, sums
+  using Moments = Kernel<Buffer *, Buffer *, int64_t, Buffer *>;      // x, pivot, to, sums
   using MomentsLast = Kernel<Buffer *, Buffer *, int32_t, Buffer *>;  // x, pivot, ahead or channels, sums
   // x, pivot, ahead, the lanes of each of the sums
   using MomentsLanes = Kernel<Buffer *, Buffer *, int32_t, Buffer *, Buffer *>;
