@@ -124,6 +124,7 @@ class FetchAhead : public Halide::Internal::IRMutator {
     substitute_in_all_lets(op->value).accept(&reads);
     const auto *const ramp = op->index.as<Ramp>();
     const auto lane = ramp ? as_const_int(ramp->base) : std::nullopt;
+    // (Of lanes that lie in one line, the first fetches for all.)
     if (by_line_ && lane && !reads.found.empty() && *lane * reads.found[0].type.bytes() % 64 != 0) return op;
     if (writes_ && ramp) reads.found.push_back({op->name, op->value.type().element_of(), ramp->base});
     Stmt fetches;
