@@ -36,6 +36,12 @@ file(REMOVE "${PROJECT_BINARY_DIR}/cmake/haline-halide_generatorsConfig.cmake")
 function(haline_add_generator name)
   if(NOT HALINE_KERNELS_ROOT)
     add_halide_generator(haline_${name}_generator SOURCES ${name}_generator.cpp)
+    # Halide's header is half of a generator's compilation.
+    if(name STREQUAL pivot)
+      target_precompile_headers(haline_pivot_generator PRIVATE <Halide.h>)
+    else()
+      target_precompile_headers(haline_${name}_generator REUSE_FROM haline_pivot_generator)
+    endif()
   endif()
 endfunction()
 
