@@ -59,10 +59,9 @@ class FetchAhead : public Halide::Internal::IRMutator {
     return pass;
   }
 
-  // In BlockSums along planes, line by line: what lies `to`, an input's bytes, away.
-  static FetchAhead *OfPlanes(const std::vector<std::string> &inputs) {
-    const Halide::Expr to = Halide::Internal::Variable::make(Halide::Int(64), "to");
-    auto *pass = new FetchAhead(inputs, "lanes.0", ".s1.k$", [to](const std::string &, int) { return to; });
+  // In sums along planes, in loops whose names contain `loop`, line by line: what lies `to`, an input's bytes, away.
+  static FetchAhead *OfPlanes(const std::vector<std::string> &inputs, const std::string &loop, const Halide::Expr &to) {
+    auto *pass = new FetchAhead(inputs, "lanes.0", loop, [to](const std::string &, int) { return to; });
     pass->by_line_ = true;
     return pass;
   }

@@ -99,7 +99,7 @@ set(HALINE_SCHEDULES
     "moments|unroll=1,2,4"
     "coefficients|vector=0,2,4,8"
     "apply|unroll=1,2,4,8"
-    "group|batch=4,1,2,8"
+    "group|batch=2,1,4,8"
     "wide|batch=4,1,2,8"
     "wide_gradient|batch=4,1,2,8"
     "gradient_sums|unroll=1,2"

@@ -25,7 +25,7 @@ class Moments : public KernelGenerator<Moments> {
   void configure() {
     AddInputs(-1);
     // Bytes from x's elements to what is fetched meanwhile: where results will go, or 0.
-    if (layout == Layout::kPlanes && !gpu()) add_input<int64_t>("to");
+    if (layout == Layout::kPlanes && !gpu()) to = add_input<int64_t>("to");
     if (layout == Layout::kRows) channels = add_input<int>("channels");
     if (layout == Layout::kLast) add_input<int>("ahead");  // bytes from a chunk to what is fetched meanwhile, or 0
     if (by_lane) {
@@ -69,7 +69,7 @@ class Moments : public KernelGenerator<Moments> {
     if (layout == Layout::kPlanes) {
       sums->bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(*sums, b), vector, unroll);
-      get_pipeline().add_custom_lowering_pass(FetchAhead::OfPlanes({"x"}));
+      get_pipeline().add_custom_lowering_pass(FetchAhead::OfPlanes({"x"}, ".s1.k$", *to));
     } else {
       SetLayout(x, layout);
       sums->bound(which, 0, 2).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
@@ -87,6 +87,7 @@ class Moments : public KernelGenerator<Moments> {
  private:
   Var b{"b"}, c{"c"}, n{"n"}, which{"which"};
   Func center{"center"};
+  Input<int64_t> *to = nullptr;
   Input<int> *channels = nullptr;  // of a row
   Output<Func> *lanes = nullptr;
   Output<Buffer<double, 4>> *sums = nullptr;
