@@ -30,7 +30,7 @@ inline void Estimate(Halide::Internal::AbstractGenerator &generator, bool tiny =
       {"mean", number},
       {"rstd", number},
       {"pivot", number},
-      {"samples", {{0, 16}, {0, 32}, {0, c}, {0, 1}}},
+      {"samples", plane},
       {"stats", numbers(3)},
       {"coefficients", numbers(7)},
       {"gradient", numbers(6)},
@@ -40,7 +40,9 @@ inline void Estimate(Halide::Internal::AbstractGenerator &generator, bool tiny =
     const bool input = arg.dir == Halide::Internal::ArgInfoDirection::Input;
     if (arg.kind == Halide::Internal::ArgInfoKind::Scalar) {
       for (Halide::Parameter &p : generator.input_parameter(arg.name)) {
-        p.set_estimate(Halide::Internal::make_const(p.type(), arg.name == "count" ? s : 0));
+        p.set_estimate(Halide::Internal::make_const(p.type(), arg.name == "count"       ? s
+                                                              : arg.name == "run_count" ? 32
+                                                                                        : 0));
       }
       continue;
     }

@@ -46,16 +46,18 @@ class Flow : public Generator<Flow> {
     const Expr size = x.dim(0).extent();
     lines = std::make_unique<Lines>(place, value, y, lead, size, chunk, line, q, c, n);
 
-    const Expr runs = min(size / kLanes, kMostRuns), step = size / runs;
-    const auto sample = [=, this](const Expr &u, const Expr &run) { return load(x, run * step + u); };
-    about = std::make_unique<PlanePivot>(sample, runs, u, c, n);
+    const PivotRuns runs(size);
+    starts = runs.Table();
+    const auto start = [=, this](const Expr &run) { return unsafe_promise_clamped(starts(run), 0, size - kLanes); };
+    const auto sample = [=, this](const Expr &u, const Expr &run) { return load(x, start(run) + u); };
+    about = std::make_unique<PlanePivot>(sample, runs.count, u, c, n);
     near_mean(c, n) = about->value;
     // Those of the next plane, unless what lies ahead is fetched soon enough.
     sampled(c, n) = undef<int>();
     const int bytes = StorageType(element).bytes();
-    RDom r(0, runs);
+    RDom r(0, runs.count);
     r.where(size * bytes > ahead);
-    sampled(c, n) = Fetch(x(r * step, c, n), x.dim(1).stride() * bytes);
+    sampled(c, n) = Fetch(x(start(r), c, n), x.dim(1).stride() * bytes);
     kept(c, n) = Put(pivot(c, n), cast<double>(near_mean(c, n)));
     // (Into L2: one Zen 4 thread, planes of 4 KiB in memory, 0.49 and 0.71 of a copy. Backward, where two are fetched,
     // into L1: 0.55 and 0.49 for planes of 256 KiB, 0.51 and 0.55 for those of 4 KiB.)
@@ -78,6 +80,7 @@ class Flow : public Generator<Flow> {
     block_sums->Schedule(LoopLevel(sums, b), vector);
     lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)),
                     ResultCases(cast(MathType(element), slope), form));
+    PivotRuns::Schedule(starts);
     about->Schedule(LoopLevel(sums, c), LoopLevel(sums, c), vector);
     near_mean.compute_at(sums, c);
     kept.compute_at(sums, c);
@@ -87,7 +90,7 @@ class Flow : public Generator<Flow> {
 
  private:
   Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, u{"u"}, i{"i"}, q{"q"};
-  Func near_mean{"near_mean"}, kept{"kept"}, number{"number"}, sampled{"sampled"};
+  Func near_mean{"near_mean"}, kept{"kept"}, number{"number"}, sampled{"sampled"}, starts;
   std::unique_ptr<PlanePivot> about;
   std::unique_ptr<Lines> lines;
   std::unique_ptr<BlockSums> block_sums;

@@ -31,10 +31,10 @@ constexpr int kMostBoxed = 512;     // of those that sum by lane
 constexpr int kMostRow = 512;       // numbers of a row: of up to 32 channels
 
 template <typename F>
-void SetLayout(F &f, Layout layout, int s = 0, int c = 1) {
+void SetLayout(F &f, Layout layout) {
   if (layout == Layout::kPlanes) return;
-  f.dim(s).set_stride(Halide::Expr());
-  f.dim(c).set_stride(1);
+  f.dim(0).set_stride(Halide::Expr());
+  f.dim(1).set_stride(1);
 }
 
 // Channels that channels-last kernels work on at a time: on x86 those of a line at least, as the half of one would be

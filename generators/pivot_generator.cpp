@@ -14,14 +14,21 @@ class Pivot : public KernelGenerator<Pivot> {
   GeneratorParam<int> unroll{"unroll", 1};  // schedule: runs of a step
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 4>> samples{"samples"};  // (u = 0..15, run, c, n), as `layout` says; sample (0, 0) is x0
-  Output<Buffer<double, 2>> pivot{"pivot"};   // (c, n)
+  Input<Buffer<void, 3>> samples{"samples"};  // (s, c, n), as `layout` says; the plane or what the runs are of it
+  Input<int> run_count{"run_count"};          // as PivotRuns, all three
+  Input<int> step{"step"};
+  Input<int> places{"places"};
+  Output<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
 
   void generate() {
-    const auto x = [this](const Expr &u, const Expr &run) {
-      return Load(samples(u, run, Within(samples, 2, c), n), element, get_target());
+    const PivotRuns runs(run_count, step, places);
+    starts = runs.Table();
+    const Expr last = samples.dim(0).extent() - kLanes;
+    const auto x = [=, this](const Expr &u, const Expr &run) {
+      const Expr start = gpu() ? runs.Start(run) : unsafe_promise_clamped(starts(run), 0, last);
+      return Load(samples(start + u, Within(samples, 1, c), n), element, get_target());
     };
-    parts = std::make_unique<PlanePivot>(x, samples.dim(1).extent(), u, c, n);
+    parts = std::make_unique<PlanePivot>(x, run_count, u, c, n);
     pivot(c, n) = cast<double>(parts->value);
   }
 
@@ -30,9 +37,9 @@ class Pivot : public KernelGenerator<Pivot> {
     if (gpu()) return ScheduleOnGpu();
     const int vector = natural_vector_size(MathType(element));
     ScheduleBFloats(get_pipeline());
-    samples.dim(0).set_bounds(0, kLanes);
-    samples.dim(1).set_min(0);
+    samples.dim(0).set_min(0);
     pivot.dim(0).set_min(0);
+    PivotRuns::Schedule(starts);
     if (layout == Layout::kLast) return ScheduleAcross(AcrossVector(MathType(element), get_target()));
     // Some planes at a time: a plane's runs are added in order, each after the one before. (One Zen 3 thread, AVX2,
     // four planes of 1024 elements at a time: 0.94 of the time of all forward.)
@@ -46,9 +53,8 @@ class Pivot : public KernelGenerator<Pivot> {
 
  private:
   void ScheduleOnGpu() {
-    samples.dim(0).set_bounds(0, kLanes);
-    samples.dim(1).set_min(0);
-    const Expr across = samples.dim(2).stride() == 1;
+    samples.dim(0).set_min(0);
+    const Expr across = samples.dim(1).stride() == 1;
     PlaneThreads(pivot.specialize(across), {}, c, n, kGpuChannels);
     const PlaneThreads threads(pivot, {}, c, n, kGpuPlanes);
     ScheduleLanes(parts->runs, LoopLevel(pivot, threads.co), c, kLanes, across);
@@ -59,7 +65,7 @@ class Pivot : public KernelGenerator<Pivot> {
   // thread, float32, all forward by that of one vector's lanes at a time: 1x512x31x31 0.94, 8x256x24x24 0.95,
   // 8x128x32x32 0.96, 8x64x32x32 0.97, 8x32x32x32 1.05, 8x17x32x32 1.08.)
   void ScheduleAcross(int vector) {
-    SetLayout(samples, layout, 0, 2);
+    SetLayout(samples, layout);
     Var co("co"), ci("ci");
     pivot.split(c, co, ci, vector, TailStrategy::Predicate).vectorize(ci);
     // Channels of a call, as in runtime/plan.h: of their 16 lanes Halide takes no more than 16 KiB on the stack.
@@ -72,6 +78,7 @@ class Pivot : public KernelGenerator<Pivot> {
   }
 
   Var u{"u"}, c{"c"}, n{"n"};
+  Func starts;
   std::unique_ptr<PlanePivot> parts;
 };
 

@@ -34,9 +34,9 @@ class Resident : public KernelGenerator<Resident> {
     const auto load = [&](const Expr &e) { return Load(e, element, get_target()); };
     const auto at = [=, this](const Expr &e) { return load(staged(unsafe_promise_clamped(e, 0, size - 1), c, n)); };
 
-    const Expr run_count = min(size / kLanes, kMostRuns), step = size / run_count;
-    pivots = std::make_unique<PlanePivot>([=](const Expr &i, const Expr &run) { return at(run * step + i); }, run_count,
-                                          u, c, n);
+    const PivotRuns runs(size);
+    pivots = std::make_unique<PlanePivot>([=](const Expr &i, const Expr &run) { return at(runs.Start(run) + i); },
+                                          runs.count, u, c, n);
     pivot(c, n) = cast<double>(pivots->value);
     sums = std::make_unique<ResidentSums>(
         [=, this](const Expr &e) { return MomentTerms(at(e) - cast(type, pivot(c, n))); }, size, chunk, c, n);

@@ -96,9 +96,14 @@ class BackwardEngine : public GradientResults {
       record();
       return Wait(part, TilesOf(part, 0, part.size), now);
     }
-    if (all_fast) return record(), Apply(part, parallel, numbers);
+    const bool over = Over(problem_.dx, {&problem_.x, &problem_.dy});
+    if (all_fast || over) Apply(part, parallel, numbers);
+    if (all_fast) return record();
     ForRuns(
-        part, fast, [&](const Part &run, int64_t n, int64_t c) { Apply(run, parallel, numbers.At(n, c)); },
+        part, fast,
+        [&](const Part &run, int64_t n, int64_t c) {
+          if (!over) Apply(run, parallel, numbers.At(n, c));
+        },
         [&](const Part &plane, int64_t n, int64_t c) {
           Wide(plane, means + n * row + c, rstds + n * row + c, gradients + (n * kColumns + kDshift) * row + c, row);
         });

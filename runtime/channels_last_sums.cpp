@@ -86,12 +86,11 @@ int32_t Engine::ToNextChunk(const Part &part, const Array &array) const {
 
 void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double *sums) {
   const Array x = problem_.Valid(problem_.x, part.n);
-  const int64_t runs = std::min(part.size / kRun, kMostRuns), step = x.loops[0].stride, row = part.padded();
+  const PivotRuns runs(part.size);
+  const int64_t row = part.padded();
   const auto find_pivots = [&](const Part &of, double *to) {
-    View samples(x.plane(of.n, of.c), problem_.element,
-                 {{kRun, step}, {runs, of.size / runs * step}, {of.channels, 1}, {of.batch, x.n_stride}});
     View out(to, {{of.channels, 1}, {of.batch, row}});
-    Call("pivot", kernels_.pivot_last, samples, out);
+    Call("pivot", kernels_.pivot_last, Last(x, of, 0, of.size), runs.count, runs.step, runs.places, out);
   };
   const bool rows = AreRows(part, {&problem_.x});
   if (ByLane(part, parallel, rows, kLeastLanes, kMostLanes)) {

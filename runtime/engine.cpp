@@ -69,7 +69,7 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
   const Array x = problem_.Valid(problem_.x, part.n);
   const bool direct = Window::Direct(x, part);
   const Element element = problem_.element;
-  const int64_t runs = std::min(part.size / kRun, kMostRuns), step = part.size / runs;
+  const PivotRuns runs(part.size);
   View out = PerPlanes(pivots, part, part.channels);
   if (direct && before->waits()) {
     const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
@@ -78,19 +78,17 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
     if (Flow(before, part, planes, out, result)) return;
   }
   if (direct) {
-    View samples(x.plane(part.n, part.c), element,
-                 {{kRun, 1}, {runs, step}, {part.channels, x.c_stride}, {part.batch, x.n_stride}});
-    Call("pivot", kernels_.pivot, samples, out);
+    const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
+    Call("pivot", kernels_.pivot, window.Planes(), runs.count, runs.step, runs.places, out);
   } else {
-    const int64_t row = runs * kRun;
+    const int64_t row = runs.count * kRun;
     const Memory<char> copy(static_cast<char *>(std::malloc(part.planes() * row * Size(element))));
     if (!copy) return outcome_.Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory for samples of the planes"));
-    for (int64_t run = 0; run < runs; run++) {
-      Pack(x, part, run * step, kRun, copy.get() + run * kRun * Size(element), row);
+    for (int64_t run = 0; run < runs.count; run++) {
+      Pack(x, part, runs.Start(run), kRun, copy.get() + run * kRun * Size(element), row);
     }
-    View samples(copy.get(), element,
-                 {{kRun, 1}, {runs, kRun}, {part.channels, row}, {part.batch, part.channels * row}});
-    Call("pivot", kernels_.pivot, samples, out);
+    View samples(copy.get(), element, {{row, 1}, {part.channels, row}, {part.batch, part.channels * row}});
+    Call("pivot", kernels_.pivot, samples, runs.count, static_cast<int32_t>(kRun), 1, out);
   }
   const bool stepwise = before->waits();
   ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {

@@ -141,11 +141,13 @@ class ForwardEngine : public ForwardResults {
       now->row = row;
       return Wait(part, Tiles(part, problem_.y, 0, part.size), now);
     }
-    if (all_fast || problem_.given) return Apply(part, parallel, coefficients, row);
+    const bool over = Over(problem_.y, {&problem_.x, &problem_.residual});
+    if (all_fast || problem_.given || over) Apply(part, parallel, coefficients, row);
+    if (all_fast || problem_.given) return;
     ForRuns(
         part, [&](int64_t n, int64_t c) { return column(n, c, kFast) != 0; },
         [&](const Part &run, int64_t n, int64_t c) {
-          Apply(run, parallel, coefficients + n * kColumns * row + c, row);
+          if (!over) Apply(run, parallel, coefficients + n * kColumns * row + c, row);
         },
         [&](const Part &plane, int64_t, int64_t) { Wide(plane); });
   }

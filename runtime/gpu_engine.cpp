@@ -240,21 +240,11 @@ void GpuEngine::AddSamples(const Numbers &numbers, const PerPlane &result, const
 }
 
 void GpuEngine::Moments(const Part &part, Address pivots, Address sums) {
-  const int64_t blocks = Blocks(part.size), runs = std::min(part.size / kRun, kMostRuns), step = part.size / runs;
+  const int64_t blocks = Blocks(part.size);
+  const PivotRuns runs(part.size);
   Operand x(this, problem_.x, part);
   GpuView pivot = NumbersView({pivots, 1, part.channels}, part), out = Sums(sums, part, 2, blocks);
-  {
-    // The samples, where the planes are.
-    const Array direct = problem_.Valid(problem_.x, part.n);
-    const bool copied = !Direct(problem_.x);
-    const int64_t stride = copied ? 1 : direct.loops[0].stride;
-    const Placed at =
-        copied ? Placed{x.copy(), {part.channels, part.size, part.c}, {part.batch, part.channels * part.size, part.n}}
-               : Place(direct, part);
-    GpuView samples(api_, at.address, HalideType(problem_.element), {{kRun, stride}, {runs, step * stride}, at.c, at.n},
-                    &outcome_);
-    Call("pivot", kernels_.pivot, samples, 0, pivot);
-  }
+  Call("pivot", kernels_.pivot, x, runs.count, runs.step, runs.places, 0, pivot);
   Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, x, pivot, 0, out);
 }
 

@@ -91,7 +91,6 @@ class GpuEngine {
     void Flush() {
       if (copy_.address()) Copy(true);
     }
-    Address copy() const { return copy_.address(); }
 
    private:
     void Copy(bool back);

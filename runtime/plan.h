@@ -16,7 +16,22 @@ namespace haline {
 constexpr int64_t kTiny = 64;                 // planes of fewer elements: all in double, vectors across planes
 constexpr int64_t kLarge = 512;               // planes of fewer elements: chunks of 64, else of 128
 constexpr int64_t kBlock = 16384;             // elements whose partial sums are kept apart
-constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples
+constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples: runs of so many elements
+
+// Where they are in a plane, as PivotRuns in generators/pivot.h.
+struct PivotRuns {
+  int32_t count, step, places;
+
+  explicit PivotRuns(int64_t size)
+      : count(static_cast<int32_t>(std::min(size / kRun, kMostRuns))),
+        step(static_cast<int32_t>(size / count)),
+        places(count == kMostRuns ? step / static_cast<int32_t>(kRun) : 1) {}
+
+  int64_t Start(int64_t run) const {
+    const int64_t turn = 7 * (run * (run + 1) / 2) % kMostRuns;
+    return run * step + turn * places / kMostRuns * kRun;
+  }
+};
 
 // Part of the schedule, as is what tuning.h has.
 constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
