@@ -22,10 +22,12 @@ class Pivot : public KernelGenerator<Pivot> {
 
   void generate() {
     const PivotRuns runs(run_count, step, places);
-    starts = runs.Table();
+    // (Across channels, a start serves many planes; and guarded vectors would gather from the table.)
+    const bool table = !gpu() && layout == Layout::kPlanes;
+    if (table) starts = runs.Table();
     const Expr last = samples.dim(0).extent() - kLanes;
     const auto x = [=, this](const Expr &u, const Expr &run) {
-      const Expr start = gpu() ? runs.Start(run) : unsafe_promise_clamped(starts(run), 0, last);
+      const Expr start = table ? unsafe_promise_clamped(starts(run), 0, last) : runs.Start(run);
       return Load(samples(start + u, Within(samples, 1, c), n), element, get_target());
     };
     parts = std::make_unique<PlanePivot>(x, run_count, u, c, n);
@@ -39,7 +41,7 @@ class Pivot : public KernelGenerator<Pivot> {
     ScheduleBFloats(get_pipeline());
     samples.dim(0).set_min(0);
     pivot.dim(0).set_min(0);
-    PivotRuns::Schedule(starts);
+    if (starts.defined()) PivotRuns::Schedule(starts);
     if (layout == Layout::kLast) return ScheduleAcross(AcrossVector(MathType(element), get_target()));
     // Some planes at a time: a plane's runs are added in order, each after the one before. (One Zen 3 thread, AVX2,
     // four planes of 1024 elements at a time: 0.94 of the time of all forward.)
