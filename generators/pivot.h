@@ -32,8 +32,9 @@ struct PivotRuns {
       : count(std::move(count)), step(std::move(step)), places(std::move(places)) {}
 
   Halide::Expr Start(const Halide::Expr &run) const {
-    const Halide::Expr turn = 7 * (run * (run + 1) / 2) % kMostRuns;  // in an order without a period
-    return run * step + turn * places / kMostRuns * kLanes;
+    constexpr int kTurns = 509;  // a prime, so that no width divides it; times the most places, an int
+    const Halide::Expr turn = 211 * (run * (run + 3) / 2) % kTurns;  // an order without a period
+    return run * step + turn * places / kTurns * kLanes;
   }
 
   // The same of planes of `size` elements as a table, to be made once for all planes. (One Zen 3 thread, 128x64x32x32

@@ -28,8 +28,8 @@ struct PivotRuns {
         places(count == kMostRuns ? step / static_cast<int32_t>(kRun) : 1) {}
 
   int64_t Start(int64_t run) const {
-    const int64_t turn = 7 * (run * (run + 1) / 2) % kMostRuns;
-    return run * step + turn * places / kMostRuns * kRun;
+    const int64_t turn = 211 * (run * (run + 3) / 2) % 509;
+    return run * step + turn * places / 509 * kRun;
   }
 };
 

@@ -51,7 +51,8 @@ Values Aliased(const std::string &name, float seen, float unseen) {
   return {name, [=](int64_t i, int64_t size, Random &random) {
             const int64_t runs = std::max<int64_t>(1, std::min<int64_t>(size / 16, 32)), step = size / runs;
             const int64_t run = std::min(i / std::max<int64_t>(1, step), runs - 1), places = runs == 32 ? step / 16 : 1;
-            const int64_t start = run * step + 7 * (run * (run + 1) / 2) % 32 * places / 32 * 16;  // generators/pivot.h
+            const int64_t start =
+                run * step + 211 * (run * (run + 3) / 2) % 509 * places / 509 * 16;  // generators/pivot.h
             return i >= start && i < start + 16 ? seen : unseen + 0.01f * random.Normal();
           }};
 }
