@@ -128,7 +128,7 @@ TEST(SlowPlanesTest, FewPicturesAre) {
     const std::vector<float> x = Fill(shape, kPlanes, Pictures(shape[1], shape[2], shape[3]));
     for (const KernelSet *const kernels : Backends()) {
       Count(*kernels, shape, kPlanes, x);
-      EXPECT_LE(20 * wide_planes, shape[1]) << kernels->name << ", " << shape[2] << " x " << shape[3];
+      EXPECT_LE(10 * wide_planes, shape[1]) << kernels->name << ", " << shape[2] << " x " << shape[3];
     }
   }
 }
