@@ -37,7 +37,9 @@ function(haline_add_generator name)
   if(NOT HALINE_KERNELS_ROOT)
     add_halide_generator(haline_${name}_generator SOURCES ${name}_generator.cpp)
     # Halide's header is half of a generator's compilation.
-    if(name STREQUAL pivot)
+    if(CMAKE_CROSSCOMPILING)
+      return()  # another build's
+    elseif(name STREQUAL pivot)
       target_precompile_headers(haline_pivot_generator PRIVATE <Halide.h>)
     else()
       target_precompile_headers(haline_${name}_generator REUSE_FROM haline_pivot_generator)
