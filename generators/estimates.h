@@ -40,9 +40,7 @@ inline void Estimate(Halide::Internal::AbstractGenerator &generator, bool tiny =
     const bool input = arg.dir == Halide::Internal::ArgInfoDirection::Input;
     if (arg.kind == Halide::Internal::ArgInfoKind::Scalar) {
       for (Halide::Parameter &p : generator.input_parameter(arg.name)) {
-        p.set_estimate(Halide::Internal::make_const(p.type(), arg.name == "count"       ? s
-                                                              : arg.name == "run_count" ? 32
-                                                                                        : 0));
+        p.set_estimate(Halide::Internal::make_const(p.type(), arg.name == "count" ? s : 0));
       }
       continue;
     }

@@ -48,16 +48,15 @@ class Flow : public Generator<Flow> {
 
     const PivotRuns runs(size);
     starts = runs.Table();
-    const auto start = [=, this](const Expr &run) { return unsafe_promise_clamped(starts(run), 0, size - kLanes); };
-    const auto sample = [=, this](const Expr &u, const Expr &run) { return load(x, start(run) + u); };
+    const auto sample = [=, this](const Expr &u, const Expr &run) { return load(x, runs.At(starts, run, u)); };
     about = std::make_unique<PlanePivot>(sample, runs.count, u, c, n);
     near_mean(c, n) = about->value;
     // Those of the next plane, unless what lies ahead is fetched soon enough.
     sampled(c, n) = undef<int>();
     const int bytes = StorageType(element).bytes();
-    RDom r(0, runs.count);
+    RDom r(0, 2, 0, runs.count);
     r.where(size * bytes > ahead);
-    sampled(c, n) = Fetch(x(start(r), c, n), x.dim(1).stride() * bytes);
+    sampled(c, n) = Fetch(x(runs.At(starts, r.y, r.x * kHalfRun), c, n), x.dim(1).stride() * bytes);
     kept(c, n) = Put(pivot(c, n), cast<double>(near_mean(c, n)));
     // (Into L2: one Zen 4 thread, planes of 4 KiB in memory, 0.49 and 0.71 of a copy. Backward, where two are fetched,
     // into L1: 0.55 and 0.49 for planes of 256 KiB, 0.51 and 0.55 for those of 4 KiB.)

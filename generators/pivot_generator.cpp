@@ -14,23 +14,19 @@ class Pivot : public KernelGenerator<Pivot> {
   GeneratorParam<int> unroll{"unroll", 1};  // schedule: runs of a step
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
 
-  Input<Buffer<void, 3>> samples{"samples"};  // (s, c, n), as `layout` says; the plane or what the runs are of it
-  Input<int> run_count{"run_count"};          // as PivotRuns, all three
-  Input<int> step{"step"};
-  Input<int> places{"places"};
-  Output<Buffer<double, 2>> pivot{"pivot"};  // (c, n)
+  Input<Buffer<void, 3>> samples{"samples"};  // (s, c, n), as `layout` says; planes, or their runs side by side
+  Output<Buffer<double, 2>> pivot{"pivot"};   // (c, n)
 
   void generate() {
-    const PivotRuns runs(run_count, step, places);
+    const PivotRuns runs(samples.dim(0).extent());
     // (Across channels, a start serves many planes; and guarded vectors would gather from the table.)
     const bool table = !gpu() && layout == Layout::kPlanes;
     if (table) starts = runs.Table();
-    const Expr last = samples.dim(0).extent() - kLanes;
     const auto x = [=, this](const Expr &u, const Expr &run) {
-      const Expr start = table ? unsafe_promise_clamped(starts(run), 0, last) : runs.Start(run);
-      return Load(samples(start + u, Within(samples, 1, c), n), element, get_target());
+      const Expr s = table ? runs.At(starts, run, u) : runs.At(run, u);
+      return Load(samples(s, Within(samples, 1, c), n), element, get_target());
     };
-    parts = std::make_unique<PlanePivot>(x, run_count, u, c, n);
+    parts = std::make_unique<PlanePivot>(x, runs.count, u, c, n);
     pivot(c, n) = cast<double>(parts->value);
   }
 
@@ -76,7 +72,9 @@ class Pivot : public KernelGenerator<Pivot> {
     Func runs = parts->runs;
     runs.compute_at(pivot, n).store_in(MemoryType::Stack).bound(u, 0, kLanes).bound_storage(c, most);
     runs.reorder_storage(c, u, n).reorder(c, u).vectorize(c, vector, TailStrategy::RoundUp);
-    runs.update().split(c, co, ci, vector, TailStrategy::PredicateLoads).reorder(ci, co, u, parts->run).vectorize(ci);
+    Var us("us"), ul("ul");
+    runs.update().split(u, us, ul, kHalfRun).split(c, co, ci, vector, TailStrategy::PredicateLoads);
+    runs.update().reorder(ci, co, ul, us, parts->run).vectorize(ci);
   }
 
   Var u{"u"}, c{"c"}, n{"n"};

@@ -35,7 +35,7 @@ class Resident : public KernelGenerator<Resident> {
     const auto at = [=, this](const Expr &e) { return load(staged(unsafe_promise_clamped(e, 0, size - 1), c, n)); };
 
     const PivotRuns runs(size);
-    pivots = std::make_unique<PlanePivot>([=](const Expr &i, const Expr &run) { return at(runs.Start(run) + i); },
+    pivots = std::make_unique<PlanePivot>([=](const Expr &i, const Expr &run) { return at(runs.At(run, i)); },
                                           runs.count, u, c, n);
     pivot(c, n) = cast<double>(pivots->value);
     sums = std::make_unique<ResidentSums>(

@@ -20,8 +20,6 @@ class Boxes {
     int64_t before, channels, lane, lanes;  // channels before it
   };
 
-  static constexpr int64_t kLanes = 16;
-
   // For `threads` threads, each of which has some if `times` as many boxes as `count` make that possible.
   Boxes(int64_t channels, Element element, int64_t times, int64_t threads) : all_(channels) {
     constexpr int64_t kMost = 1024;  // channels x lanes

@@ -17,7 +17,7 @@ bool Engine::Lines(const Part &part, const Array &to) const {
   if (!plan_.stream || !kernels_.apply_lines.function || to.loops[0].stride != part.channels) return false;
   const bool whole = part.channels % kVector == 0;
   if (!whole && !WantRows(part, {&problem_.x, &problem_.dy, &residual(), &to})) return false;
-  const int64_t size = Size(to.element), row = part.channels * (whole ? 1 : kRun) * size;
+  const int64_t size = Size(to.element), row = part.channels * (whole ? 1 : kLanes) * size;
   return row % kLine == 0 && to.n_stride * size % kLine == 0 &&
          reinterpret_cast<uintptr_t>(to.plane(part.n, part.c)) % uintptr_t{kLine} == 0;
 }
@@ -47,7 +47,7 @@ void Engine::ForElements(const Part &part, bool parallel, const Array &to, const
   };
   if (!parallel) return step(0, part.size);
   // From the end of what a thread has backwards: the end is what the caches hold.
-  const int64_t most = std::max<int64_t>(1, plan_.task_elements / part.channels / kRun) * kRun;
+  const int64_t most = std::max<int64_t>(1, plan_.task_elements / part.channels / kLanes) * kLanes;
   const int64_t ranges = CeilDiv(part.size, most), threads = plan_.threads;
   For(parallel, ranges, [&](int64_t i) {
     const int64_t thread = ((i + 1) * threads - 1) / ranges;

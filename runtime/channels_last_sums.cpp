@@ -50,7 +50,6 @@ void Engine::ForSampleBlocks(const Part &part, bool parallel, const F &f) {
 // where view(i) is where the lanes of the i-th of `terms` sums belong, and adds them up.
 template <typename F>
 void Engine::ForLanes(const Part &part, int64_t terms, bool parallel, double *sums, const F &f) {
-  constexpr int64_t kLanes = Boxes::kLanes;
   const int64_t blocks = Blocks(part.size), together = parallel ? blocks : 1, row = part.padded();
   const Boxes boxes(part.channels, problem_.element, together, parallel ? plan_.threads : 1);
   alignas(kLine) double own[3 * kLanes * kMostSummed];
@@ -86,11 +85,10 @@ int32_t Engine::ToNextChunk(const Part &part, const Array &array) const {
 
 void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double *sums) {
   const Array x = problem_.Valid(problem_.x, part.n);
-  const PivotRuns runs(part.size);
   const int64_t row = part.padded();
   const auto find_pivots = [&](const Part &of, double *to) {
     View out(to, {{of.channels, 1}, {of.batch, row}});
-    Call("pivot", kernels_.pivot_last, Last(x, of, 0, of.size), runs.count, runs.step, runs.places, out);
+    Call("pivot", kernels_.pivot_last, Last(x, of, 0, of.size), out);
   };
   const bool rows = AreRows(part, {&problem_.x});
   if (ByLane(part, parallel, rows, kLeastLanes, kMostLanes)) {
@@ -113,7 +111,7 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
     find_pivots(part, pivots);
     const RowNumbers numbers(pivots, part, 1, row, row);
     return ForSampleBlocks(part, parallel, [&](int64_t n, int64_t block, int64_t blocks) {
-      const Rows of(part, n, 0, part.size, kRun * part.channels);
+      const Rows of(part, n, 0, part.size, kLanes * part.channels);
       View elements = of.Summed(problem_.x), pivot = numbers.Numbers(n, of.width);
       View result = BlockSums(sums + n * 2 * row * Blocks(part.size), part.Sample(n), row, 2, block, blocks);
       Call("moments", part.size < kLarge ? kernels_.moments_small_rows : kernels_.moments_large_rows, elements, pivot,
@@ -151,7 +149,7 @@ void Engine::GradientSumsLast(const Part &part, bool parallel, const double *mea
   if (rows) {
     const RowNumbers forwards(coefficients, part, 3, row, kForwardColumns * row), mean_rows(means, part, 1, row, row);
     return ForSampleBlocks(part, parallel, [&](int64_t n, int64_t block, int64_t blocks) {
-      const Rows of(part, n, 0, part.size, kRun * part.channels);
+      const Rows of(part, n, 0, part.size, kLanes * part.channels);
       View x = of.Summed(problem_.x), dy = of.Summed(problem_.dy), r = of.Summed(residual());
       View forward = forwards.Columns(n, of.width), mean = mean_rows.Numbers(n, of.width);
       View result = BlockSums(sums + n * 3 * row * Blocks(part.size), part.Sample(n), row, 3, block, blocks);

@@ -69,7 +69,6 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
   const Array x = problem_.Valid(problem_.x, part.n);
   const bool direct = Window::Direct(x, part);
   const Element element = problem_.element;
-  const PivotRuns runs(part.size);
   View out = PerPlanes(pivots, part, part.channels);
   if (direct && before->waits()) {
     const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
@@ -79,16 +78,17 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
   }
   if (direct) {
     const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
-    Call("pivot", kernels_.pivot, window.Planes(), runs.count, runs.step, runs.places, out);
+    Call("pivot", kernels_.pivot, window.Planes(), out);
   } else {
-    const int64_t row = runs.count * kRun;
+    const PivotRuns runs(part.size);
+    const int64_t row = runs.count * kLanes;
     const Memory<char> copy(static_cast<char *>(std::malloc(part.planes() * row * Size(element))));
     if (!copy) return outcome_.Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory for samples of the planes"));
-    for (int64_t run = 0; run < runs.count; run++) {
-      Pack(x, part, runs.Start(run), kRun, copy.get() + run * kRun * Size(element), row);
+    for (int64_t k = 0; k < 2 * runs.count; k++) {
+      Pack(x, part, runs.Start(k), kHalfRun, copy.get() + k * kHalfRun * Size(element), row);
     }
     View samples(copy.get(), element, {{row, 1}, {part.channels, row}, {part.batch, part.channels * row}});
-    Call("pivot", kernels_.pivot, samples, runs.count, static_cast<int32_t>(kRun), 1, out);
+    Call("pivot", kernels_.pivot, samples, out);
   }
   const bool stepwise = before->waits();
   ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {

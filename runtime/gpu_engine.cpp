@@ -241,10 +241,9 @@ void GpuEngine::AddSamples(const Numbers &numbers, const PerPlane &result, const
 
 void GpuEngine::Moments(const Part &part, Address pivots, Address sums) {
   const int64_t blocks = Blocks(part.size);
-  const PivotRuns runs(part.size);
   Operand x(this, problem_.x, part);
   GpuView pivot = NumbersView({pivots, 1, part.channels}, part), out = Sums(sums, part, 2, blocks);
-  Call("pivot", kernels_.pivot, x, runs.count, runs.step, runs.places, 0, pivot);
+  Call("pivot", kernels_.pivot, x, 0, pivot);
   Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, x, pivot, 0, out);
 }
 
@@ -262,7 +261,7 @@ bool GpuEngine::Resident(const Part &part, int64_t tensors, int64_t terms) const
   if (across && part.size >= kLarge) return false;
   const int64_t chunk = Chunk(part.size), chunks = (part.size + chunk - 1) / chunk,
                 planes = part.size < kLarge ? kResidentPlanes : 1, math = problem_.element == Element::kF64 ? 8 : 4,
-                elements = tensors * part.size * Size(problem_.element), sums = chunks * kRun * terms * math;
+                elements = tensors * part.size * Size(problem_.element), sums = chunks * kLanes * terms * math;
   return planes * (elements + sums + kResidentRest) <= api_->SharedBytes();
 }
 

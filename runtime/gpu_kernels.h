@@ -7,8 +7,8 @@
 namespace haline {
 
 struct GpuElementKernels {
-  // samples, run_count, step, places, zero, pivot: zero comes last of the inputs, here and below
-  Kernel<Buffer *, int32_t, int32_t, int32_t, int32_t, Buffer *> pivot;
+  // samples, zero, pivot: zero comes last of the inputs, here and below
+  Kernel<Buffer *, int32_t, Buffer *> pivot;
   // x, pivot, zero, sums
   Kernel<Buffer *, Buffer *, int32_t, Buffer *> moments_small, moments_large;
   // pivot, sums, scale, shift, eps, count, zero, coefficients

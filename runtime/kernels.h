@@ -20,8 +20,7 @@ using Buffer = halide_buffer_t;
 struct ElementKernels {
   // *_last: for channels-last tensors, *_lanes: the same, lane by lane, *_rows: of few channels,
   // *_lines: whose results are whole lines, past the caches; null functions where a back end has none.
-  // samples, run_count, step, places, pivot
-  Kernel<Buffer *, int32_t, int32_t, int32_t, Buffer *> pivot, pivot_last;
+  Kernel<Buffer *, Buffer *> pivot, pivot_last;                       // samples, pivot
   using Moments = Kernel<Buffer *, Buffer *, int64_t, Buffer *>;      // x, pivot, to, sums
   using MomentsLast = Kernel<Buffer *, Buffer *, int32_t, Buffer *>;  // x, pivot, ahead or channels, sums
   // x, pivot, ahead, the lanes of each of the sums

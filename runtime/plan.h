@@ -13,23 +13,22 @@
 namespace haline {
 
 // Part of the numerics.
-constexpr int64_t kTiny = 64;                 // planes of fewer elements: all in double, vectors across planes
-constexpr int64_t kLarge = 512;               // planes of fewer elements: chunks of 64, else of 128
-constexpr int64_t kBlock = 16384;             // elements whose partial sums are kept apart
-constexpr int64_t kRun = 16, kMostRuns = 32;  // the pivot's samples: runs of so many elements
+constexpr int64_t kTiny = 64;                    // planes of fewer elements: all in double, vectors across planes
+constexpr int64_t kLarge = 512;                  // planes of fewer elements: chunks of 64, else of 128
+constexpr int64_t kBlock = 16384;                // elements whose partial sums are kept apart
+constexpr int64_t kLanes = 16;                   // that are added each for itself
+constexpr int64_t kMostRuns = 32, kHalfRun = 8;  // the pivot's samples
 
 // Where they are in a plane, as PivotRuns in generators/pivot.h.
 struct PivotRuns {
-  int32_t count, step, places;
+  int64_t count, step;
 
-  explicit PivotRuns(int64_t size)
-      : count(static_cast<int32_t>(std::min(size / kRun, kMostRuns))),
-        step(static_cast<int32_t>(size / count)),
-        places(count == kMostRuns ? step / static_cast<int32_t>(kRun) : 1) {}
+  explicit PivotRuns(int64_t size) : count(std::min(size / kLanes, kMostRuns)), step(size / count) {}
 
-  int64_t Start(int64_t run) const {
-    const int64_t turn = 211 * (run * (run + 3) / 2) % 509;
-    return run * step + turn * places / 509 * kRun;
+  // Of the k-th of 2 * count half runs.
+  int64_t Start(int64_t k) const {
+    const int64_t share = step / 4 * 2, turn = 211 * (k * (k + 3) / 2) % 509;
+    return k / 2 * step + k % 2 * share + turn * (share / kHalfRun) / 509 * kHalfRun;
   }
 };
 

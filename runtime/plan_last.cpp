@@ -63,7 +63,7 @@ void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   if (plan->part_channels == channels && !problem.lengths) {
     const int64_t share = CeilDiv(problem.batch, plan->threads == 1 ? 1 : 4 * plan->threads);
     int64_t room = roomless ? problem.batch : kSlots / (CeilDiv(channels, Part::kPad) * Part::kPad * Blocks(size));
-    if (WantRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kRun * channels));
+    if (WantRows({0, 1, 0, channels, size}, {})) room = std::min(room, kSlots / (kLanes * channels));
     plan->part_batch =
         std::clamp<int64_t>(plan->task_elements / (channels * size), 1, std::max<int64_t>(1, std::min(share, room)));
   }

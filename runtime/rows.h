@@ -47,13 +47,13 @@ class Rows {
   }
 
   // Whether these are whole ones, several.
-  bool whole() const { return count > 1 && width == kRun * part.channels; }
+  bool whole() const { return count > 1 && width == kLanes * part.channels; }
 
   const int64_t n, width;
 
  private:
   View At(const char *data, int64_t element, Element type) const {
-    const int64_t row = kRun * part.channels;
+    const int64_t row = kLanes * part.channels;
     return View(data + element * part.channels * Size(type), type, {{count, row}, {width, 1}, {1, 0}});
   }
 
@@ -64,10 +64,10 @@ class Rows {
 // Calls f(rows) for what makes up elements [first, first + count) of the part's samples.
 template <typename F>
 void ForRows(const Part &part, int64_t first, int64_t count, const F &f) {
-  const int64_t whole = count / kRun, rest = count % kRun;
+  const int64_t whole = count / kLanes, rest = count % kLanes;
   for (int64_t n = 0; n < part.batch; n++) {
-    if (whole > 0) f(Rows(part, n, first, whole, kRun * part.channels));
-    if (rest > 0) f(Rows(part, n, first + whole * kRun, 1, rest * part.channels));
+    if (whole > 0) f(Rows(part, n, first, whole, kLanes * part.channels));
+    if (rest > 0) f(Rows(part, n, first + whole * kLanes, 1, rest * part.channels));
   }
 }
 

@@ -85,8 +85,9 @@ void Count(const KernelSet &kernels, const Shape &shape, Order order, const std:
 // Whether the pivot looks at element s of a plane, as generators/pivot.h says.
 bool Sampled(int64_t s, int64_t size) {
   const PivotRuns runs(size);
-  const int64_t start = runs.Start(std::min<int64_t>(s / runs.step, runs.count - 1));
-  return s >= start && s < start + kRun;
+  const auto begins = [&](int64_t k) { return s >= runs.Start(k) && s < runs.Start(k) + kHalfRun; };
+  const int64_t run = std::min(s / runs.step, runs.count - 1);
+  return begins(2 * run) || begins(2 * run + 1);
 }
 
 // Waves of a few periods, the slower the higher, at random phases: the spectrum of photographs.
@@ -128,7 +129,7 @@ TEST(SlowPlanesTest, FewPicturesAre) {
     const std::vector<float> x = Fill(shape, kPlanes, Pictures(shape[1], shape[2], shape[3]));
     for (const KernelSet *const kernels : Backends()) {
       Count(*kernels, shape, kPlanes, x);
-      EXPECT_LE(10 * wide_planes, shape[1]) << kernels->name << ", " << shape[2] << " x " << shape[3];
+      EXPECT_LE(30 * wide_planes, shape[1]) << kernels->name << ", " << shape[2] << " x " << shape[3];
     }
   }
 }
