@@ -8,6 +8,7 @@ import subprocess
 
 ITEM_SIZE = {"f32": 4, "bf16": 2, "f16": 2}
 LARGE = 1 << 25  # elements beyond which a tensor is measured in fewer forms
+LEAST_PICTURE = 512  # elements of a plane, of which haline samples some from here on (docs/numerics.md)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Cell:
     layout: str  # "nchw" or "nhwc": channels first or last, whatever the rank
     shape: tuple[int, ...]  # [N, C, *]
     slope: float = 1.0  # of a leaky ReLU on the result; 1: none
+    pictures: bool = False  # x is smooth, as photographs are; else each element is drawn for itself
 
     @property
     def elements(self) -> int:
@@ -39,7 +41,8 @@ class Cell:
     def form(self) -> str:
         """All but the shape, as in forward/f32/nchw."""
         fused = "" if self.slope == 1 else "+leaky_relu"
-        return f"{self.direction}{fused}/{self.dtype}/{self.layout}"
+        data = "+pictures" if self.pictures else ""
+        return f"{self.direction}{fused}{data}/{self.dtype}/{self.layout}"
 
     @property
     def name(self) -> str:
@@ -88,26 +91,38 @@ def load_sets(haline_bench: pathlib.Path) -> Sets:
     return {entry["name"]: [parse_shape(shape) for shape in entry["shapes"]] for entry in json.loads(text)}
 
 
-FORMS = [
-    (direction, dtype, layout, 1.0)
+Form = tuple[str, str, str, float, bool]  # a cell's direction, dtype, layout, slope and pictures
+
+FORMS: list[Form] = [
+    (direction, dtype, layout, 1.0, False)
     for dtype in ("f32", "bf16", "f16")
     for layout in ("nchw", "nhwc")
     for direction in ("forward", "backward")
-] + [("forward", "f32", "nchw", 0.01), ("forward", "f32", "nhwc", 0.01)]
+] + [
+    ("forward", "f32", layout, slope, pictures)
+    for slope, pictures in ((0.01, False), (1.0, True))
+    for layout in ("nchw", "nhwc")
+]
+
+
+def cell(shape: tuple[int, ...], form: Form) -> Cell:
+    """The cell of a form."""
+    direction, dtype, layout, slope, pictures = form
+    return Cell(direction, dtype, layout, shape, slope, pictures)
 
 
 def select(profile: str, sets: Sets) -> list[Cell]:
     """The cells of a profile, those that share their inputs beside each other.
 
     quick: the regimes' shapes that are not large, float32. default: the regimes in every form, the rest of the sets
-    forward; of large tensors float32 alone. full: every shape in every form.
+    forward; of large tensors float32 alone; pictures where haline samples planes. full: every shape in every form.
     """
     regimes, all_shapes = sets["regimes"], sets["all"]
 
-    def wanted(shape: tuple[int, ...], form: tuple[str, str, str, float]) -> bool:
-        direction, dtype, layout, slope = form
+    def wanted(shape: tuple[int, ...], form: Form) -> bool:
+        direction, dtype, layout, slope, pictures = form
         large = math.prod(shape) > LARGE
-        plain = dtype == "f32" and slope == 1
+        plain = dtype == "f32" and slope == 1 and not pictures
         if profile == "full":
             return True
         if profile == "quick":
@@ -116,12 +131,14 @@ def select(profile: str, sets: Sets) -> list[Cell]:
             return plain and layout == "nchw" and direction == "forward"
         if large:
             return plain or (dtype == "bf16" and layout == "nchw" and direction == "forward")
+        if pictures:
+            return math.prod(shape[2:]) >= LEAST_PICTURE
         return dtype != "f16" or direction == "forward"
 
     ordered = regimes + [shape for shape in all_shapes if shape not in regimes]
     return [
-        Cell(direction, dtype, layout, shape, slope)
+        cell(shape, form)
         for shape in ordered
-        for direction, dtype, layout, slope in sorted(FORMS, key=lambda form: (form[1], form[2]))
-        if wanted(shape, (direction, dtype, layout, slope))
+        for form in sorted(FORMS, key=lambda form: (form[1], form[2]))
+        if wanted(shape, form)
     ]

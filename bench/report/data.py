@@ -1,6 +1,7 @@
 """The inputs and outputs of a cell, in memory that all cells share: every page is written before any is timed."""
 
 import dataclasses
+import functools
 
 import ml_dtypes
 import numpy as np
@@ -42,6 +43,15 @@ def parameters(channels: int) -> tuple[np.ndarray, np.ndarray]:
     return (0.5 + channel % 7 / 4).astype(np.float32), (channel % 5 / 2 - 1).astype(np.float32)
 
 
+@functools.lru_cache(maxsize=1)
+def _heights(inner: tuple[int, ...]) -> np.ndarray:
+    """Of waves in photographs, 1 / f^1.5, as rfftn lays them out; the constant none."""
+    axes = [np.fft.fftfreq(extent) for extent in inner[:-1]] + [np.fft.rfftfreq(inner[-1])]
+    frequency = np.sqrt(sum(axis**2 for axis in np.meshgrid(*axes, indexing="ij")))
+    frequency.flat[0] = np.inf
+    return frequency**-1.5
+
+
 class Arena:
     """Memory for tensors of up to `elements` elements: those of a cell are at its front."""
 
@@ -68,12 +78,27 @@ class Arena:
             self.inputs[key] = drawn
         return self.inputs[key][:count]
 
+    def _pictures(self, cell: Cell, shape: tuple[int, ...]) -> np.ndarray:
+        """Planes of noise with the spectrum of photographs, deviation 1 about 0.5; float32."""
+        if ("pictures", "f32") not in self.inputs:
+            self.inputs["pictures", "f32"] = aligned(self.elements, NUMPY["f32"])
+        x = self.inputs["pictures", "f32"][: cell.elements].reshape(shape)
+        planes, inner = x if cell.layout == "nchw" else np.moveaxis(x, -1, 1), cell.shape[2:]
+        for place in np.ndindex(cell.shape[:2]):
+            waves = np.fft.rfftn(self.generator.standard_normal(inner)) * _heights(inner)
+            picture = np.fft.irfftn(waves, inner, tuple(range(len(inner))))
+            planes[place] = 0.5 + picture / (picture.std() or 1)
+        return x
+
     def problem(self, cell: Cell) -> Problem:
         """The inputs of a cell, and room for its result, full of NaN."""
         samples, channels, *inner = cell.shape
         shape = (samples, channels, *inner) if cell.layout == "nchw" else (samples, *inner, channels)
         out = self.result[: cell.elements * NUMPY[cell.dtype].itemsize].view(NUMPY[cell.dtype])
         out[:] = np.nan
-        x = self._input("x", cell.dtype, cell.elements).reshape(shape)
+        if cell.pictures:
+            x = self._pictures(cell, shape)
+        else:
+            x = self._input("x", cell.dtype, cell.elements).reshape(shape)
         dy = None if cell.direction == "forward" else self._input("dy", cell.dtype, cell.elements).reshape(shape)
         return Problem(cell, x, dy, out.reshape(shape), *parameters(channels))

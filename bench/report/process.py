@@ -11,7 +11,7 @@ import sys
 
 from . import accuracy, curve, machine
 from .baseline import Baseline
-from .cells import FORMS, REGIMES, Cell, Sets, load_sets, parse_shape, select, shape_name
+from .cells import FORMS, REGIMES, Cell, Sets, cell, load_sets, parse_shape, select, shape_name
 from .measure import BUDGETS
 from .oracle import is_haline
 from .peers import NAMES, load
@@ -24,14 +24,10 @@ def _cells(arguments: argparse.Namespace, sets: Sets) -> list[Cell]:
     except re.error as error:
         raise ValueError(f"--filter: {arguments.filter!r} found, a regular expression wanted: {error}") from None
     if arguments.shapes:
-        cells = [
-            Cell(direction, dtype, layout, parse_shape(shape), slope)
-            for shape in arguments.shapes.split(",")
-            for direction, dtype, layout, slope in FORMS
-        ]
+        cells = [cell(parse_shape(shape), form) for shape in arguments.shapes.split(",") for form in FORMS]
     else:
         cells = select(arguments.profile, sets)
-    return [cell for cell in cells if wanted.search(cell.name)]
+    return [one for one in cells if wanted.search(one.name)]
 
 
 def _bar(total: int, what: str):

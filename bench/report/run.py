@@ -89,6 +89,7 @@ class Runner:
             "dtype": cell.dtype,
             "layout": cell.layout,
             "slope": cell.slope,
+            "pictures": cell.pictures,
             "shape": shape_name(cell.shape),
             "threads": self.threads,
             "who": who,

@@ -11,6 +11,8 @@ FORMS = {  # those of the big tables, and what to call them
     "forward/f32/nchw": "Forward, float32, channels first",
     "forward/f32/nhwc": "Forward, float32, channels last",
     "forward+leaky_relu/f32/nchw": "Forward with leaky ReLU, float32, channels first",
+    "forward+pictures/f32/nchw": "Forward, pictures, float32, channels first",
+    "forward+pictures/f32/nhwc": "Forward, pictures, float32, channels last",
     "forward/bf16/nchw": "Forward, bfloat16, channels first",
     "backward/f32/nchw": "Backward, float32, channels first",
     "backward/f32/nhwc": "Backward, float32, channels last",

@@ -21,6 +21,8 @@ def test_the_names_of_cells():
     cell = Cell("forward", "f32", "nchw", (8, 64, 32, 32))
     assert cell.name == "forward/f32/nchw/8x64x32x32"
     assert Cell("forward", "f32", "nhwc", (1, 2, 3), 0.01).name == "forward+leaky_relu/f32/nhwc/1x2x3"
+    pictures = Cell("forward", "f32", "nchw", (1, 2, 3), pictures=True)
+    assert pictures.name == "forward+pictures/f32/nchw/1x2x3"
     assert parse_shape(shape_name(cell.shape)) == cell.shape
     assert cell.bytes == 8 * 64 * 1024 * 4 * 2
     assert Cell("backward", "bf16", "nchw", (1, 2, 3)).bytes == 6 * 2 * 3
@@ -37,8 +39,20 @@ def test_each_profile_has_more_cells_than_the_one_before():
     assert set(quick) < set(default) < set(full)
     for cells in (quick, default, full):
         assert len(set(cells)) == len(cells)
-    assert len(full) == len(SETS["all"]) * 14
+    assert len(full) == len(SETS["all"]) * 16
     assert {cell.shape for cell in default} == set(SETS["all"])
+    assert {cell.shape for cell in default if cell.pictures} == {(8, 64, 32, 32)}  # neither tiny nor large
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_pictures_are_smooth_and_other_data_are_not(layout):
+    arena = Arena(2 * 3 * 32 * 48)
+    for pictures in (True, False):
+        problem = arena.problem(Cell("forward", "f32", layout, (2, 3, 32, 48), pictures=pictures))
+        for plane in problem.planes_first(problem.x).reshape(6, 32, 48):
+            step = max(abs(plane[1:] - plane[:-1]).mean(), abs(plane[:, 1:] - plane[:, :-1]).mean())
+            assert (step < 0.5) == pictures and abs(plane.mean() - 0.5) < 0.1 and 0.9 < plane.std() < 1.1
+    assert problem.x.ctypes.data % 4096 == 0
 
 
 def test_the_sets_are_the_benchmarks(built):
