@@ -57,7 +57,7 @@ class Group : public Generator<Group> {
 
   void schedule() {
     const int vector = natural_vector_size(MathType(element)), most = GroupLoop::kGroup * batch;
-    // Where the results will be stored, while the sums are made. One Zen 3 thread, float32, time by that without and
+    // Where the results will be stored, while the sums are made. One Zen 1 thread, float32, time by that without and
     // with 4 groups of a step, 2 of them and 4: 32x256x8x8 0.96 and 0.97, 32x128x16x16 0.87 and 0.88, 64x64x10x10 1.01
     // and 1.01, 2x320x4x4x4 0.96 and 0.98; four pairs of tensors in turns 0.88 and 0.93, 0.86 and 0.88, 0.93 and 0.94,
     // 0.96 and 0.98. bfloat16 0.98 to 1.01. (The next step's elements too: 1.07 to 1.2 in L2, 0.88 to 1.06 out of it.)
