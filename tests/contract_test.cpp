@@ -7,6 +7,7 @@
 
 #include "support/backends.h"
 #include "support/random.h"
+#include "support/sampled.h"
 
 namespace haline::test {
 
@@ -46,18 +47,10 @@ Values FarStart(const std::string &name, int64_t count, float start, float rest)
   return {name, [=](int64_t i, int64_t, Random &random) { return random.Normal() + (i < count ? start : rest); }};
 }
 
-// Just what the pivot looks at, generators/pivot.h, has another mean.
+// Just what the pivot looks at has another mean.
 Values Aliased(const std::string &name, float seen, float unseen) {
   return {name, [=](int64_t i, int64_t size, Random &random) {
-            const int64_t runs = std::max<int64_t>(1, std::min<int64_t>(size / 16, 32)), step = size / runs;
-            const int64_t run = std::min(i / step, runs - 1), share = step / 4 * 2;
-            bool sampled = false;
-            for (int64_t k = 2 * run; k < 2 * run + 2; k++) {
-              const int64_t turn = 211 * (k * (k + 3) / 2) % 509;
-              const int64_t start = run * step + k % 2 * share + turn * (share / 8) / 509 * 8;
-              sampled |= i >= start && i < start + 8;
-            }
-            return sampled ? seen : unseen + 0.01f * random.Normal();
+            return Sampled(i, size) ? seen : unseen + 0.01f * random.Normal();
           }};
 }
 

@@ -15,9 +15,12 @@
 #include "runtime/backend.h"
 #include "runtime/check.h"
 #include "runtime/engine.h"
+#include "support/sampled.h"
 
 namespace haline {
 namespace {
+
+using test::Sampled;
 
 int64_t wide_planes, applied;
 
@@ -80,14 +83,6 @@ void Count(const KernelSet &kernels, const Shape &shape, Order order, const std:
   wide_planes = applied = 0;
   const bool last = kernels.elements[0].apply_last.function != nullptr;
   ASSERT_EQ(Forward(problem, MakePlan(problem, 1, Tuning(), last), Counting(kernels)), HALINE_OK);
-}
-
-// Whether the pivot looks at element s of a plane, as generators/pivot.h says.
-bool Sampled(int64_t s, int64_t size) {
-  const PivotRuns runs(size);
-  const auto begins = [&](int64_t k) { return s >= runs.Start(k) && s < runs.Start(k) + kHalfRun; };
-  const int64_t run = std::min(s / runs.step, runs.count - 1);
-  return begins(2 * run) || begins(2 * run + 1);
 }
 
 // Waves of a few periods, the slower the higher, at random phases: the spectrum of photographs.
