@@ -33,12 +33,14 @@ inline double ForwardError(double y, Wide exact, Wide scale) {
 // |found - exact| beyond `rounding` in units of max(1, largest); NaN where `found` is not finite and `exact` is.
 // Compare as !(error <= kBackward), so that a NaN fails. Both infinite with one sign (`exact` from `infinite` on, where
 // the type gives up), or both NaN: 0.
-inline double BackwardError(double found, Wide exact, Wide largest, Wide rounding = 0, Wide infinite = 3.40282e38L) {
+template <typename W = Wide>
+double BackwardError(double found, std::type_identity_t<W> exact, std::type_identity_t<W> largest,
+                     std::type_identity_t<W> rounding = 0, std::type_identity_t<W> infinite = 3.40282e38L) {
   if (std::isnan(found) && std::isnan(exact)) return 0;
   if (std::isinf(found)) return std::fabs(exact) >= infinite && (found > 0) == (exact > 0) ? 0 : std::nan("");
-  const Wide error = std::fabs(static_cast<Wide>(found) - exact);
-  const Wide beyond = error <= rounding ? 0 : error - rounding;  // keeps a NaN
-  return static_cast<double>(beyond / std::max(static_cast<Wide>(1), largest));
+  const W error = std::fabs(static_cast<W>(found) - exact);
+  const W beyond = error <= rounding ? 0 : error - rounding;  // keeps a NaN
+  return static_cast<double>(beyond / std::max(static_cast<W>(1), largest));
 }
 
 }  // namespace haline::oracle

@@ -4,7 +4,6 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
-#include <random>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "runtime/backend.h"
 #include "runtime/check.h"
 #include "runtime/engine.h"
+#include "support/random.h"
 
 namespace haline {
 namespace {
@@ -103,12 +103,8 @@ TEST_F(ChannelsLastKernelsTest, NoOthersAreCalled) {
           const std::string what = std::string(kernels->name) + ", " + std::to_string(size) + " elements, " +
                                    std::to_string(channels) + " channels of " + std::to_string(stored);
           Tensors t;
-          std::minstd_rand random(1);
-          std::normal_distribution<float> normal;  // no plane needs the wide kernels
-          for (int64_t i = 0; i < 2 * size * stored; i++) {
-            t.x.push_back(normal(random));
-            t.dy.push_back(normal(random));
-          }
+          t.x = test::Normals(2 * size * stored, 1);  // no plane needs the wide kernels
+          t.dy = test::Normals(2 * size * stored, 2);
           Tensors wanted = t;
           others_called = 0;
           Run(only, shape, {size * stored, 1, stored}, &t);

@@ -14,6 +14,24 @@ const int kLeastCases = 0;  // not held against the oracle
 
 namespace {
 
+// To start a driver may take a second, which nobody pays who computes on processors. (Before all that asks for GPUs.)
+TEST(DriverTest, ProcessorsOpenNone) {
+  OwnedTensor x({1, 2, 100}, 3), y({1, 2, 100}, 3);
+  int ran = 0;
+  for (const char *backend : {"x86-avx512", "x86-avx2", "x86-64", "arm-neon", static_cast<const char *>(nullptr)}) {
+    haline_options options = HALINE_OPTIONS_INIT;
+    options.backend = backend;
+    ran += haline_instance_norm(&x.t, nullptr, nullptr, &y.t, &options) == HALINE_OK;
+    ran += haline_set_backend(backend) == HALINE_OK;
+  }
+  EXPECT_GE(ran, 4);
+  EXPECT_EQ(DriversOpened(), 0);
+  haline_options options = HALINE_OPTIONS_INIT;
+  options.backend = "cuda";
+  haline_instance_norm(&x.t, nullptr, nullptr, &y.t, &options);
+  EXPECT_EQ(DriversOpened(), 1);
+}
+
 TEST(DriverTest, WhyNot) {
   const std::string scenario = DriverScenario();
   struct {

@@ -70,7 +70,7 @@ TEST_P(MomentsTest, AreThoseOfThePlanes) {
           form.x = &x;
           EXPECT_EQ(tile.count, form.size());
           for (int64_t p = 0; p < form.planes(); p++) {
-            const Statistics exact = Exactly(form, p);
+            const auto exact = Exactly<oracle::Widest>(form, p);
             const double m2 = static_cast<double>(exact.variance * form.size());
             const double mean = static_cast<double>(exact.mean), precision = type == Type::kF64 ? 1e-14 : 1e-6;
             const double deviation = std::sqrt(static_cast<double>(exact.variance));
@@ -252,7 +252,7 @@ TEST(MergeTest, IsAccurateOverManyTiles) {
   const Tile merged = Merge(tiles);
   Form form;
   form.x = &x;
-  const Statistics exact = Exactly(form, 0);
+  const auto exact = Exactly<oracle::Widest>(form, 0);
   EXPECT_EQ(merged.count, 1001);
   EXPECT_LE(std::fabs(merged.mean.Get(0) - exact.mean), 1e-9);
   EXPECT_LE(std::fabs(merged.m2.Get(0) - exact.variance * 1001), 1e-8 * exact.variance * 1001);

@@ -4,8 +4,9 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <array>
 #include <cmath>
+#include <complex>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -88,34 +89,50 @@ void Count(const KernelSet &kernels, const Shape &shape, Order order, const std:
 // Waves of a few periods, the slower the higher, at random phases: the spectrum of photographs.
 class Pictures {
  public:
-  Pictures(int64_t planes, int64_t rows, int64_t width) : rows_(rows), width_(width), waves_(planes) {
+  Pictures(int64_t planes, int64_t rows, int64_t width)
+      : width_(width), across_(Turns(width)), down_(Turns(rows)), planes_(planes) {
     std::minstd_rand random(7);
-    std::uniform_real_distribution<float> phase(0, 6.2831853f);
-    for (std::vector<Wave> &plane : waves_) {
+    std::uniform_real_distribution<float> phase(0, kTurn);
+    for (std::vector<Wave> &waves : planes_) {
       for (int v = 0; v <= 3; v++) {
         for (int u = v == 0 ? 1 : -3; u <= 3; u++) {
           const float frequency = std::hypot(static_cast<float>(u), static_cast<float>(v));
-          plane.push_back({6.2831853f * static_cast<float>(u), 6.2831853f * static_cast<float>(v), phase(random),
-                           std::pow(frequency, -1.5f)});
+          waves.push_back({u, v, std::polar(std::pow(frequency, -1.5f), phase(random))});
         }
       }
     }
   }
 
   float operator()(int64_t plane, int64_t s) const {
-    const float across = static_cast<float>(s % width_) / static_cast<float>(width_),
-                down = static_cast<float>(s / width_) / static_cast<float>(rows_);
     float sum = 0;
-    for (const Wave &w : waves_[plane]) sum += w.height * std::cos(w.u * across + w.v * down + w.phase);
+    for (const Wave &w : planes_[plane])
+      sum += (across_[s % width_][3 + w.u] * down_[s / width_][3 + w.v] * w.at).real();
     return sum;
   }
 
  private:
+  using Complex = std::complex<float>;
+  using Periods = std::array<Complex, 7>;  // of -3 to 3 periods
   struct Wave {
-    float u, v, phase, height;
+    int u, v;    // periods across and down
+    Complex at;  // height and phase
   };
-  const int64_t rows_, width_;
-  std::vector<std::vector<Wave>> waves_;
+  static constexpr float kTurn = 6.2831853f;
+
+  // A wave's phase at each of `count` places, for any number of periods.
+  static std::vector<Periods> Turns(int64_t count) {
+    std::vector<Periods> turns(count);
+    for (int64_t i = 0; i < count; i++) {
+      for (int periods = -3; periods <= 3; periods++) {
+        turns[i][3 + periods] = std::polar(1.f, kTurn * static_cast<float>(periods * i) / static_cast<float>(count));
+      }
+    }
+    return turns;
+  }
+
+  const int64_t width_;
+  const std::vector<Periods> across_, down_;
+  std::vector<std::vector<Wave>> planes_;
 };
 
 TEST(SlowPlanesTest, FewPicturesAre) {

@@ -169,7 +169,7 @@ TEST_P(StatisticsTest, RunningStatisticsAreUpdated) {
               double means = 0, variances = 0;
               int64_t samples = 0;
               for (int64_t n = 0; n < batch; n++) {
-                const Statistics exact = Exactly(form, n * channels + c);
+                const auto exact = Exactly<oracle::Widest>(form, n * channels + c);
                 const auto count = static_cast<double>(exact.count);
                 if (exact.count == 0) continue;
                 samples++;

@@ -10,6 +10,7 @@ namespace haline::test {
 namespace {
 
 char cuda_library, opencl_library;  // what dlopen gives
+int opened = 0;
 
 }  // namespace
 
@@ -45,6 +46,8 @@ std::string DriverScenario() {
   return scenario ? scenario : "";
 }
 
+int DriversOpened() { return opened; }
+
 }  // namespace haline::test
 
 using namespace haline::test;
@@ -56,6 +59,7 @@ extern "C" void *__real_dlsym(void *library, const char *name);
 extern "C" void *__wrap_dlopen(const char *name, int flags) {
   const bool cuda = name && std::strncmp(name, "libcuda.so", 10) == 0;
   if (!cuda && (!name || std::strncmp(name, "libOpenCL.so", 12) != 0)) return __real_dlopen(name, flags);
+  opened++;
   if (DriverScenario() == "missing") return nullptr;
   return cuda ? &cuda_library : &opencl_library;
 }

@@ -32,6 +32,9 @@ Faults &TheFaults();
 // The environment variable HALINE_TEST_DRIVERS: "missing", "old", "no-device", "incapable"; "": drivers that work.
 std::string DriverScenario();
 
+// How often a driver was looked for.
+int DriversOpened();
+
 // A driver's function, and one in its place that fails when it is told to. Those that make something (of OpenCL's) give
 // their error by their last argument, the others return it.
 struct DriverFunction {

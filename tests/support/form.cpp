@@ -82,9 +82,10 @@ haline_options Options(const Form &form) {
   return options;
 }
 
-Statistics Exactly(const Form &form, int64_t plane) {
-  const oracle::Wide nan = std::numeric_limits<oracle::Wide>::quiet_NaN();
-  Statistics result;
+template <typename Wide>
+Statistics<Wide> Exactly(const Form &form, int64_t plane) {
+  const Wide nan = std::numeric_limits<Wide>::quiet_NaN();
+  Statistics<Wide> result;
   if (form.given_mean) {
     result.mean = form.Of(form.given_mean, plane, 0);
     result.variance = form.Of(form.given_variance, plane, 0);
@@ -101,9 +102,11 @@ Statistics Exactly(const Form &form, int64_t plane) {
   result.count = static_cast<int64_t>(values.size());
   if (values.empty()) return result;
   if (!finite) return {nan, nan, nan, result.count};
-  const oracle::Moments moments = oracle::PlaneMoments(values.data(), result.count);
+  const auto moments = oracle::PlaneMoments<Wide>(values.data(), result.count);
   return {moments.mean, moments.variance, oracle::Rstd(moments.variance, form.eps), result.count};
 }
+
+template Statistics<oracle::Widest> Exactly(const Form &form, int64_t plane);
 
 Typed FormTest::Run(const Form &form) {
   Typed y(form.x->type(), form.x->shape());
@@ -148,12 +151,16 @@ void FormTest::Ran(const std::string &what) {
 }
 
 double FormTest::Check(const Form &form, const Typed &y) {
-  using oracle::Wide;
+  return InWide(form.x->type(), [&](auto zero) { return CheckIn<decltype(zero)>(form, y); });
+}
+
+template <typename Wide>
+double FormTest::CheckIn(const Form &form, const Typed &y) {
   const Type type = form.x->type();
   double worst = 0;
   bool failed = false;
   for (int64_t plane = 0; plane < form.planes(); plane++) {
-    const Statistics statistics = Exactly(form, plane);
+    const Statistics<Wide> statistics = Exactly<Wide>(form, plane);
     const Wide scale = form.Of(form.scale, plane, 1), shift = form.Of(form.shift, plane, 0);
     for (int64_t i = plane * form.size(); i < (plane + 1) * form.size() && !failed; i++) {
       if (!form.valid(i)) {
@@ -192,15 +199,20 @@ double FormTest::Check(const Form &form, const Typed &y) {
 }
 
 void FormTest::CheckStatistics(const Form &form) {
+  InWide(form.x->type(), [&](auto zero) { CheckStatisticsIn<decltype(zero)>(form); });
+}
+
+template <typename Wide>
+void FormTest::CheckStatisticsIn(const Form &form) {
   for (int64_t plane = 0; plane < form.planes(); plane++) {
-    const Statistics exact = Exactly(form, plane);
+    const Statistics<Wide> exact = Exactly<Wide>(form, plane);
     for (const Typed *values : {form.mean, form.rstd}) {
       if (!values) continue;
       const bool is_mean = values == form.mean;
-      const oracle::Wide wanted = is_mean ? exact.mean : exact.rstd;
-      const oracle::Wide deviation = std::sqrt(exact.variance);
+      const Wide wanted = is_mean ? exact.mean : exact.rstd;
+      const Wide deviation = std::sqrt(exact.variance);
       // What the sums' rounding leaves (docs/numerics.md), and one rounding of the result.
-      oracle::Wide allowed = Ulp(values->type(), wanted);
+      Wide allowed = Ulp(values->type(), wanted);
       allowed += (form.x->type() == Type::kF64 ? 1e-14L : 3e-7L) * (is_mean ? deviation : wanted);
       allowed += 1e-14L * std::fabs(wanted);
       const double found = values->Get(plane);

@@ -37,11 +37,14 @@ std::string Describe(const Form &form);
 haline_options Options(const Form &form);
 
 // What the plane's statistics are: given, or those of its valid elements; NaN where there is something not finite.
+// Wide: oracle::Wide or oracle::Widest.
+template <typename Wide>
 struct Statistics {
-  oracle::Wide mean = 0, variance = 0, rstd = 0;
+  Wide mean = 0, variance = 0, rstd = 0;
   int64_t count = 0;
 };
-Statistics Exactly(const Form &form, int64_t plane);
+template <typename Wide>
+Statistics<Wide> Exactly(const Form &form, int64_t plane);
 
 class FormTest : public testing::TestWithParam<std::string> {
  protected:
@@ -57,6 +60,11 @@ class FormTest : public testing::TestWithParam<std::string> {
   double Check(const Form &form) { return Check(form, Run(form)); }
   // mean and rstd, too.
   void CheckStatistics(const Form &form);
+
+  template <typename Wide>
+  double CheckIn(const Form &form, const Typed &y);
+  template <typename Wide>
+  void CheckStatisticsIn(const Form &form);
 
   // Says that a case other than a Form has run, and holds its target against the back end.
   void Ran(const std::string &what);

@@ -11,9 +11,8 @@
 namespace haline::test {
 namespace {
 
-using oracle::Wide;
-
 // The largest error among values that have one unit, and where it is.
+template <typename Wide>
 class Worst {
  public:
   Worst(const char *name, Type type, Wide largest) : name_(name), type_(type), largest_(largest) {
@@ -24,7 +23,7 @@ class Worst {
   void Add(uint64_t bits, Wide exact, int64_t at) {
     const double found = FromBits(type_, bits);
     const Wide rounding = Size(type_) == 2 ? Ulp(type_, exact) / 2 : 0;  // of wider types part of the tolerance
-    const double error = oracle::BackwardError(found, exact, largest_, rounding, infinite_);
+    const double error = oracle::BackwardError<Wide>(found, exact, largest_, rounding, infinite_);
     if (!(error <= error_)) {
       error_ = error;
       found_ = found;
@@ -50,6 +49,7 @@ class Worst {
   int64_t at_ = 0;
 };
 
+template <typename Wide>
 Wide Largest(const std::vector<Wide> &values) {
   Wide largest = 0;
   for (const Wide v : values) {
@@ -58,6 +58,7 @@ Wide Largest(const std::vector<Wide> &values) {
   return largest;
 }
 
+template <typename Wide>
 std::vector<Wide> ValidPart(const GradientCase &c, const Values &values, int64_t plane) {
   std::vector<Wide> part;
   if (values.empty()) return part;
@@ -70,10 +71,11 @@ std::vector<Wide> ValidPart(const GradientCase &c, const Values &values, int64_t
 }
 
 // A plane of dx or of dresidual: the exact values where they count, zeros beyond.
+template <typename Wide>
 std::string WrongPlane(const char *name, const GradientCase &c, const Bits &found, int64_t plane,
                        const std::vector<Wide> &exact, double tolerance) {
   if (found.empty()) return "";
-  Worst worst(name, c.type, Largest(exact));
+  Worst<Wide> worst(name, c.type, Largest(exact));
   const int64_t size = c.size();
   size_t next = 0;
   for (int64_t s = 0; s < size; s++) {
@@ -87,6 +89,7 @@ std::string WrongPlane(const char *name, const GradientCase &c, const Bits &foun
   return worst.Wrong(tolerance);
 }
 
+template <typename Wide>
 std::string WrongSums(const char *name, const GradientCase &c, const Bits &found, const std::vector<Wide> &by_plane,
                       double tolerance) {
   if (found.empty()) return "";
@@ -98,17 +101,17 @@ std::string WrongSums(const char *name, const GradientCase &c, const Bits &found
   if (found.size() != exact.size()) return std::string(name) + " has not its elements";
   // Each term was rounded: what that adds up to grows with their number, though the terms themselves may cancel.
   const auto terms = static_cast<Wide>(c.size() * (c.sums_by_sample ? 1 : c.batch()));
-  Worst worst(name, c.parameters, std::max(Largest(exact), std::sqrt(terms / 512)));
+  Worst<Wide> worst(name, c.parameters, std::max(Largest(exact), std::sqrt(terms / 512)));
   for (size_t i = 0; i < exact.size(); i++) worst.Add(found[i], exact[i], static_cast<int64_t>(i));
   return worst.Wrong(tolerance);
 }
 
 // What the oracle's function `of` says of a plane.
-template <typename Of>
+template <typename Wide, typename Of>
 auto Exact(const GradientCase &c, int64_t plane, Of of) {
-  const std::vector<Wide> x = ValidPart(c, c.x, plane), dy = ValidPart(c, c.dy, plane),
-                          residual = ValidPart(c, c.residual, plane);
-  oracle::PlaneProblem p;
+  const std::vector<Wide> x = ValidPart<Wide>(c, c.x, plane), dy = ValidPart<Wide>(c, c.dy, plane),
+                          residual = ValidPart<Wide>(c, c.residual, plane);
+  oracle::PlaneProblemIn<Wide> p;
   p.size = static_cast<int64_t>(x.size());
   p.x = x.data();
   p.dy = dy.data();
@@ -123,13 +126,11 @@ auto Exact(const GradientCase &c, int64_t plane, Of of) {
   return of(p);
 }
 
-}  // namespace
-
-void Settle(GradientCase *c) {
-  if (c->activation == HALINE_NO_ACTIVATION) return;
+template <typename Wide>
+void SettleIn(GradientCase *c) {
   const int64_t size = c->size();
   for (int64_t plane = 0; plane < c->planes(); plane++) {
-    const std::vector<Wide> z = Exact(*c, plane, oracle::Forward).z;
+    const std::vector<Wide> z = Exact<Wide>(*c, plane, oracle::Forward<Wide>).z;
     const Wide near = 8 * oracle::kForward *
                       (1 + std::fabs(c->of_plane(c->scale, plane, 1)) + std::fabs(c->of_plane(c->shift, plane, 0)));
     size_t next = 0;
@@ -141,10 +142,11 @@ void Settle(GradientCase *c) {
   }
 }
 
-std::string Wrong(const GradientCase &c, const GradientResult &result, double tolerance) {
+template <typename Wide>
+std::string WrongIn(const GradientCase &c, const GradientResult &result, double tolerance) {
   std::vector<Wide> dscale, dshift;
   for (int64_t plane = 0; plane < c.planes(); plane++) {
-    const oracle::PlaneGradient exact = Exact(c, plane, oracle::Differentiate);
+    const oracle::PlaneGradientIn<Wide> exact = Exact<Wide>(c, plane, oracle::Differentiate<Wide>);
     for (const std::string &wrong : {WrongPlane("dx", c, result.dx, plane, exact.dx, tolerance),
                                      WrongPlane("dresidual", c, result.dresidual, plane, exact.dresidual, tolerance)}) {
       if (!wrong.empty()) return wrong;
@@ -154,6 +156,17 @@ std::string Wrong(const GradientCase &c, const GradientResult &result, double to
   }
   const std::string wrong = WrongSums("dscale", c, result.dscale, dscale, tolerance);
   return wrong.empty() ? WrongSums("dshift", c, result.dshift, dshift, tolerance) : wrong;
+}
+
+}  // namespace
+
+void Settle(GradientCase *c) {
+  if (c->activation == HALINE_NO_ACTIVATION) return;
+  InWide(c->type, [&](auto zero) { SettleIn<decltype(zero)>(c); });
+}
+
+std::string Wrong(const GradientCase &c, const GradientResult &result, double tolerance) {
+  return InWide(c.type, [&](auto zero) { return WrongIn<decltype(zero)>(c, result, tolerance); });
 }
 
 }  // namespace haline::test

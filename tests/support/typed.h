@@ -5,6 +5,7 @@
 #ifndef HALINE_TESTS_SUPPORT_TYPED_H_
 #define HALINE_TESTS_SUPPORT_TYPED_H_
 
+#include <climits>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -45,8 +46,17 @@ inline void CopyElement(Type type, void *to, const void *from) {
       std::memcpy(to, from, 8);
   }
 }
-// The distance of the type's numbers about `exact`.
-oracle::Wide Ulp(Type type, oracle::Wide exact);
+// The distance of the type's numbers that have an exponent, or about `exact`.
+double UlpAt(Type type, int exponent);
+template <typename Wide>
+double Ulp(Type type, Wide exact) {
+  return UlpAt(type, std::isfinite(exact) ? std::ilogb(exact) : INT_MIN);
+}
+// Calls f with a zero of the floating point in which such elements are held against the oracle.
+template <typename F>
+auto InWide(Type type, F f) {
+  return type == Type::kF64 ? f(oracle::Widest()) : f(oracle::Wide());
+}
 
 std::string Text(const Shape &shape);        // "[2, 3, 4]"
 Shape Contiguous(const Shape &shape);        // strides
