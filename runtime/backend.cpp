@@ -1,5 +1,6 @@
 #include "backend.h"
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -80,19 +81,19 @@ const char *WhyNot(const Description &backend) {
   return backend.runs ? "" : FindGpuApi(backend.name)->WhyNot();
 }
 
-// The kernels of each back end that runs here, null of the others: found out once, as calls may name theirs each time.
-struct Runnable {
-  const KernelSet *kernels[kBackendCount];
-
-  Runnable() {
-    for (int i = 0; i < kBackendCount; i++) kernels[i] = *WhyNot(kBackends[i]) ? nullptr : Built(kBackends[i].name);
-  }
-
-  static const Runnable &Get() {
-    static const Runnable runnable;
-    return runnable;
-  }
-};
+// The kernels of a back end if it runs here, else null. Found out once for the processors', as calls may name theirs
+// each time; a GPU's driver, which may take its time to start, is opened for those alone who name the GPU.
+const KernelSet *Runnable(int index) {
+  static const std::array<const KernelSet *, kBackendCount> processors = [] {
+    std::array<const KernelSet *, kBackendCount> kernels = {};
+    for (int i = 0; i < kBackendCount; i++) {
+      if (kBackends[i].runs && !*WhyNot(kBackends[i])) kernels[i] = Built(kBackends[i].name);
+    }
+    return kernels;
+  }();
+  const Description &backend = kBackends[index];
+  return backend.runs ? processors[index] : *WhyNot(backend) ? nullptr : Built(backend.name);
+}
 
 haline_status Lookup(const char *name, const char *who, const KernelSet **kernels) {
   const Description *backend = Find(name);
@@ -100,7 +101,7 @@ haline_status Lookup(const char *name, const char *who, const KernelSet **kernel
     return Fail(HALINE_INVALID_ARGUMENT,
                 "%s: \"%s\" found, one of x86-avx512, x86-avx2, x86-64, arm-neon, cuda, opencl wanted", who, name);
   }
-  *kernels = Runnable::Get().kernels[backend - kBackends];
+  *kernels = Runnable(static_cast<int>(backend - kBackends));
   if (*kernels) return HALINE_OK;
   return Fail(HALINE_UNSUPPORTED, "%s: \"%s\" found, which does not run here: %s", who, name, WhyNot(*backend));
 }
@@ -132,7 +133,7 @@ haline_status ChooseBackend(const char *name, int preferred, const KernelSet **k
   if ((*kernels = forced.load(std::memory_order_acquire))) return HALINE_OK;
   static const Automatic automatic;
   if (*automatic.from_environment) return Lookup(automatic.from_environment, "HALINE_BACKEND", kernels);
-  if (preferred >= 0 && preferred < kBackendCount && (*kernels = Runnable::Get().kernels[preferred])) return HALINE_OK;
+  if (preferred >= 0 && preferred < kBackendCount && (*kernels = Runnable(preferred))) return HALINE_OK;
   if (!automatic.kernels) return Fail(HALINE_UNSUPPORTED, "no back end of this library runs on this machine");
   *kernels = automatic.kernels;
   return HALINE_OK;

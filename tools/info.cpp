@@ -37,14 +37,16 @@ std::string WhyThreads() {
 
 }  // namespace
 
+haline_backend BackendAt(int32_t index) {
+  haline_backend backend = {};
+  backend.size = sizeof(backend);
+  Check(haline_backend_at(index, &backend));
+  return backend;
+}
+
 std::vector<haline_backend> AllBackends() {
   std::vector<haline_backend> all;
-  for (int32_t i = 0; i < haline_backend_count(); i++) {
-    haline_backend backend = {};
-    backend.size = sizeof(backend);
-    Check(haline_backend_at(i, &backend));
-    all.push_back(backend);
-  }
+  for (int32_t i = 0; i < haline_backend_count(); i++) all.push_back(BackendAt(i));
   return all;
 }
 

@@ -11,7 +11,9 @@
 
 namespace haline::tool {
 
-std::vector<haline_backend> AllBackends();  // best first
+// Best first. To ask for a GPU's is to open its driver.
+haline_backend BackendAt(int32_t index);
+std::vector<haline_backend> AllBackends();
 
 std::string Info(bool json);
 
