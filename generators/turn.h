@@ -41,23 +41,22 @@ class Turn {
 
   // A tile of up to `planes` planes, `vector` of them turned at a time, for each iteration of the loop `at`. Planes of
   // up to `few` elements are turned whole where they are dense, others in blocks of four elements.
-  void ScheduleIn(const Halide::LoopLevel &at, int vector, int planes, int few,
-                  const std::function<Halide::Expr(int size)> &dense) {
+  void ScheduleIn(const Halide::LoopLevel &at, int vector, int planes, int few, const Halide::Expr &size) {
     using namespace Halide;
     tile.compute_at(at).store_in(MemoryType::Stack);
     tile.bound_storage(c_, planes).bound_storage(s_, few > 0 ? few : kTiny).bound_storage(n_, 1);  // else from the heap
     tile.split(c_, cg_, c_, vector, TailStrategy::RoundUp);
     turned.compute_at(tile, so_).bound_extent(c_, vector).vectorize(c_).vectorize(s_);
     rows.compute_at(tile, so_).bound_extent(c_, vector).vectorize(s_);
-    const auto blocks = [&](Stage stage, int side) {
-      stage.split(s_, so_, s_, side, TailStrategy::ShiftInwards).reorder(c_, s_, so_, cg_, n_).vectorize(c_).unroll(s_);
-    };
-    for (int size = 1; size <= few; size++) {
-      blocks(tile.specialize(dense(size)), size);
-      rows.specialize(dense(size)).vectorize(c_);
-    }
-    blocks(tile, kSide);
-    rows.unroll(c_);
+    // (The size is a number in each version of the loops around this: one schedule serves all. The inner variable of a
+    // split by a symbol needs a name of its own: Halide 21 takes it for the outer one's else, and every element for the
+    // first.)
+    const Expr side = few > 0 ? size : Expr(kSide);
+    tile.split(s_, so_, si_, side, few > 0 ? TailStrategy::RoundUp : TailStrategy::ShiftInwards)
+        .reorder(c_, si_, so_, cg_, n_)
+        .vectorize(c_)
+        .unroll(si_);
+    few > 0 ? rows.vectorize(c_) : rows.unroll(c_);
   }
   // In blocks of `so` of a result (s, c, n).
   void ScheduleOut(const Halide::LoopLevel &so, int vector) {
@@ -68,7 +67,7 @@ class Turn {
   Halide::Func rows, turned, tile;
 
  private:
-  const Halide::Var s_, c_, n_, so_{"so"}, cg_{"cg"};
+  const Halide::Var s_, c_, n_, so_{"so"}, si_{"si"}, cg_{"cg"};
 };
 
 }  // namespace haline

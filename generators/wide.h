@@ -118,8 +118,9 @@ void DefineKept(F &to, const Halide::Var &c, const Halide::Var &n, const Exprs &
   to(c, r, n) = Halide::select(adds, to(c, r, n) + number, number);
 }
 
-// The most elements of planes that the kernel of few elements takes. runtime/tiny.h has the same numbers. (Versions for
-// 5 to 8 elements are 30 to 60 KB a kernel: not for float64 nor the oldest processors.)
+// The most elements of planes that the kernel of few elements takes. runtime/plan.h has the same numbers. (Versions for
+// 5 to 8 elements are 30 to 60 KB a kernel: not for float64 nor the oldest processors. For up to 16 they would be 300,
+// and take four minutes to compile.)
 inline int MostFew(Element element, const Halide::Target &target) {
   const bool old = target.arch == Halide::Target::X86 && !target.has_feature(Halide::Target::AVX2);
   return element == Element::kF64 || old ? 4 : 8;
@@ -170,16 +171,11 @@ struct WideSchedule {
       for (int size = 1; size <= few; size++) {
         Halide::Expr all = dense(to, size);
         for (auto &[input, image] : inputs) all = all && dense(image, size);
-        std::vector<Halide::Expr> forms = {plain};
-        if (turnable.defined()) forms.push_back(turnable);
-        if (size < Turn::kSide) forms = {Halide::Internal::const_true()};
-        for (const Halide::Expr &form : forms) {
-          result.specialize(all && form)
-              .split(s, so, si, size, TailStrategy::RoundUp)
-              .reorder(si, ci, so, cg, cb, n)
-              .vectorize(si)
-              .vectorize(ci);
-        }
+        const bool shared = size >= Turn::kSide;  // with the other kernel
+        if (shared) all = all && (turnable.defined() ? turnable : plain);
+        Halide::Stage one = result.specialize(all);
+        one.split(s, so, si, size, TailStrategy::RoundUp).reorder(si, ci, so, cg, cb, n).vectorize(si).vectorize(ci);
+        if (shared && turnable.defined()) one.specialize(plain);
       }
       result.split(s, so, si, 1).reorder(si, ci, so, cg, cb, n);
       result.specialize_fail("few elements of planes that lie beside each other wanted");
@@ -201,8 +197,7 @@ struct WideSchedule {
     for (auto &[input, image] : inputs) {
       const bool kept = few > 0 || turned;
       const Halide::LoopLevel at = kept ? Halide::LoopLevel(result, cb) : group;
-      input->ScheduleIn(at, vector, kept ? vector * batch : vector, few,
-                        [&, &image = image](int size) { return dense(image, size); });
+      input->ScheduleIn(at, vector, kept ? vector * batch : vector, few, to.dim(0).extent());
     }
     std::vector<Halide::Func> funcs(per_plane.begin(), per_plane.end() - 1);
     for (PlaneSum *sum : sums) funcs.push_back(sum->sum);
@@ -211,9 +206,8 @@ struct WideSchedule {
       if (!f.has_update_definition()) continue;
       const Halide::RVar r = f.rvars(0)[0];
       f.update().reorder(c, r).vectorize(c);
-      const Halide::Expr unrolled = turnable.defined() ? turnable : plain;
-      for (int size = 1; size <= few; size++) f.update().specialize(unrolled && to.dim(0).extent() == size).unroll(r);
-      f.update().specialize(plain);
+      // (Fewer elements, whose versions have the sums of all forms, take a fifth more time if all sums are unrolled.)
+      few > 0 ? f.update().specialize(turnable.defined() ? turnable : plain).unroll(r) : f.update().specialize(plain);
     }
   }
 
