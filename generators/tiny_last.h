@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "wide.h"
+#include "wide_schedule.h"
 
 namespace haline {
 

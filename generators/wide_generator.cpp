@@ -7,7 +7,7 @@
 #include "activation.h"
 #include "estimates.h"
 #include "tiny_last.h"
-#include "wide.h"
+#include "wide_schedule.h"
 
 namespace haline {
 using namespace Halide;
@@ -42,7 +42,6 @@ class Wide : public KernelGenerator<Wide> {
     const Expr p = across ? unsafe_promise_clamped(c, y.dim(1).min(), y.dim(1).max()) : Expr(c);
     const bool last = layout == Layout::kLast;
     const Expr plane = across ? p : last ? LastVector() : Plane(c);
-    const bool turned = few || !across;  // the result is made from the elements that the sums were
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
     // A number of elements that is a power of two, as many of theirs are, divides as its reciprocal multiplies.
     const auto mean_of = [&](const Expr &sum) {
@@ -91,15 +90,18 @@ class Wide : public KernelGenerator<Wide> {
     if (rescaled && across) values.push_back(factor);
     normal(c, n) = Tuple(values);
 
-    const Expr q = turned ? p : min(c, y.dim(1).max());
-    const Expr own = turned ? x_turn.tile(p, s, n) : load(x(s, c, n)),
-               more = turned ? residual_turn.tile(p, s, n) : load(residual(s, c, n));
-    const Expr scaled = rescaled ? own * (across ? normal(q, n)[7] : factor) : own;
-    const Expr norm = (scaled - normal(q, n)[0] - normal(q, n)[1]) * normal(q, n)[2] + normal(q, n)[3];
-    const Expr z = select(has_residual, norm + more, norm);
-    const Expr result = Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
-    result_turn.turned(c, s, n) = result;
-    Define(y, {s, c, n}, turned ? result_turn.Out() : result, {{s, 0, size}}, c, n, wanted);
+    const auto result = [&](const Expr &own, const Expr &more, const Expr &q) {
+      const Expr scaled = rescaled ? own * (across ? normal(q, n)[7] : factor) : own;
+      const Expr norm = (scaled - normal(q, n)[0] - normal(q, n)[1]) * normal(q, n)[2] + normal(q, n)[3];
+      const Expr z = select(has_residual, norm + more, norm);
+      return Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
+    };
+    result_turn.turned(c, s, n) = result(x_turn.tile(p, s, n), residual_turn.tile(p, s, n), p);
+    // From the elements that the sums were made from, or from what is read again.
+    const Expr kept = result_turn.Out(),
+               again = result(load(x(s, c, n)), load(residual(s, c, n)), min(c, y.dim(1).max()));
+    const Expr out = few || !across ? kept : SlowMasks() ? select(Along(), again, kept) : again;
+    Define(y, {s, c, n}, out, {{s, 0, size}}, c, n, wanted);
     const Exprs numbers = {normal(p, n)[4], normal(p, n)[5], normal(p, n)[6]};
     if (across || last) {
       DefineKept(stats, c, n, numbers);
@@ -114,23 +116,30 @@ class Wide : public KernelGenerator<Wide> {
     stats.bound(which, 0, 3);
     for (Input<Buffer<void, 3>> *f : {&x, &residual}) f->dim(0).set_min(0);
     y.dim(0).set_min(0);
+    const Expr plain = slope == 1, relu = slope == 0;
+    const std::vector<Expr> activations = {plain, relu, !plain && !relu};
     WideSchedule schedule{y,
                           stats,
                           {{&x_turn, x}},
                           &result_turn,
                           {mean, normal},
                           {offsets.get(), squares.get()},
-                          !has_residual && slope == 1,
+                          !has_residual && plain,
                           y,
                           s,
                           c,
                           n,
                           which};
-    const Expr plain = slope == 1, relu = slope == 0;
-    const std::vector<Expr> activations = {plain, relu, !plain && !relu};
-    if (Across() && !few) schedule.versions = {PowerOfTwo()};
+    // (With a residual that is none, a sum of no use is made with memory that nothing has written, and denormal
+    // numbers in it take their time: 2.6 us for [2, 6, 2, 4] with ReLU, not 0.35.)
+    for (const Expr &activation : {relu, !plain && !relu}) schedule.activations.push_back(!has_residual && activation);
+    if (Across() && !few) {
+      schedule.versions = {PowerOfTwo()};
+      schedule.turned = SlowMasks();
+      schedule.along = Along();
+    }
     schedule.turnable = !has_residual;
-    if (few) schedule.inputs.push_back({&residual_turn, residual});
+    if (few || schedule.turned) schedule.inputs.push_back({&residual_turn, residual});
     if (plane_scale && gpu()) schedule.per_plane.push_back(plane_scale->peak);
     if (plane_scale && !gpu()) schedule.per_plane.insert(schedule.per_plane.begin(), plane_scale->peak);
     if (gpu()) {
@@ -152,12 +161,9 @@ class Wide : public KernelGenerator<Wide> {
       }
       get_pipeline().add_custom_lowering_pass(new FetchNextSample(x_turn.tile.name(), Func(y).name()));
     } else if (lanes == 1) {
-      schedule.AcrossPlanes(std::min(16, 2 * natural_vector_size<float>()), batch,
-                            few ? MostFew(element, get_target()) : 0);
-      // (With a residual that is none, a sum of no use is made with memory that nothing has written, and denormal
-      // numbers in it take their time: 2.6 us for [2, 6, 2, 4] with ReLU, not 0.35.)
-      Func made = few ? result_turn.turned : Func(y);
-      for (const Expr &activation : {relu, !plain && !relu}) made.specialize(!has_residual && activation);
+      // (The elements of more planes would be more than the stack takes.)
+      const int step = schedule.turned ? std::min<int>(batch, 2) : batch;
+      schedule.AcrossPlanes(Vector(), step, few ? MostFew(element, get_target()) : 0);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }
@@ -172,6 +178,12 @@ class Wide : public KernelGenerator<Wide> {
     const Expr vectors = y.dim(1).extent() / vector;
     return unsafe_promise_clamped(min(c / vector, vectors - 1) * vector + c % vector, 0, y.dim(1).extent() - 1);
   }
+  // Planes of a vector; half as many elements of one are another.
+  int Vector() const { return std::min(16, 2 * natural_vector_size<float>()); }
+  // Where it matters little how a vector's rest is stored.
+  Expr Along() { return y.dim(0).extent() % (Vector() / 2) == 0 || y.dim(0).extent() >= 2 * Vector(); }
+  // AVX2's stores of a part of a vector take some processors longer than what they store; AVX-512's do not.
+  bool SlowMasks() const { return get_target().has_feature(Target::AVX2) && !get_target().has_feature(Target::AVX512); }
   Expr PowerOfTwo() { return (y.dim(0).extent() & (y.dim(0).extent() - 1)) == 0; }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};

@@ -4,7 +4,7 @@
 
 #include "activation.h"
 #include "estimates.h"
-#include "wide.h"
+#include "wide_schedule.h"
 
 namespace haline {
 using namespace Halide;

@@ -130,7 +130,7 @@ void PlanByChannel(const Problem &problem, Plan *plan);
 // Completes the plan of a problem of that layout.
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan);
 
-// The most elements of planes that the kernels of few elements take, as MostFew in generators/wide.h.
+// The most elements of planes that the kernels of few elements take, as MostFew in generators/wide_schedule.h.
 constexpr int64_t MostFew(Element element, bool old_processor) {
   return element == Element::kF64 || old_processor ? 4 : 8;
 }
