@@ -7,6 +7,7 @@
 #include "activation.h"
 #include "estimates.h"
 #include "tiny_last.h"
+#include "turn_halves.h"
 #include "wide_schedule.h"
 
 namespace haline {
@@ -163,6 +164,7 @@ class Wide : public KernelGenerator<Wide> {
     } else if (lanes == 1) {
       // (The elements of more planes would be more than the stack takes.)
       const int step = schedule.turned ? std::min<int>(batch, 2) : batch;
+      TurnInHalves::AddTo(get_pipeline(), get_target());
       schedule.AcrossPlanes(Vector(), step, few ? MostFew(element, get_target()) : 0);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());

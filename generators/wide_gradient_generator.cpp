@@ -4,6 +4,7 @@
 
 #include "activation.h"
 #include "estimates.h"
+#include "turn_halves.h"
 #include "wide_schedule.h"
 
 namespace haline {
@@ -183,6 +184,7 @@ class WideGradient : public KernelGenerator<WideGradient> {
       schedule.AcrossChannels(vector, step);
       dx.specialize(slope == 1 && !only_g);
     } else if (lanes == 1) {
+      TurnInHalves::AddTo(get_pipeline(), get_target());
       schedule.AcrossPlanes(vector, step, few ? MostFew(element, get_target()) : 0);
       totals->sum.update().specialize(!has_residual);  // as in wide_generator.cpp
       if (few) result_turn.turned.specialize(!has_residual);
