@@ -59,7 +59,8 @@ struct WideSchedule {
   // planes, along them with the rest of a vector masked, and turned: S = 9 44.5 and 32.8, 12 46.2 and 33.9, 17 58.8 and
   // 50.2, 25 72.7 and 65.9, 49 120 and 119, 63 142 and 145; whole vectors, turned in steps of 4, 16 35.7 and 39.4, 48
   // 100 and 110. Of 131,072 planes and more, by the time along them, 9 0.73, 17 0.86, 25 0.96, 31 1.05, 49 1.10,
-  // 63 1.15; where these stay along planes, beside the tile of two vectors of planes, 49 1.01 and 63 1.03.
+  // 63 1.15; where these stay along planes, beside the tile of two vectors of planes, 49 1.01 and 63 1.03. (All of
+  // these before turn_halves.h.)
   void AcrossPlanes(int vector, int batch, int few) {
     using Halide::TailStrategy;
     Halide::Var so("so"), si("si");
