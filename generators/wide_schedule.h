@@ -67,6 +67,7 @@ struct WideSchedule {
     const auto dense = [&](const Halide::OutputImageParam &image, int size) {
       return to.dim(0).extent() == size && image.dim(1).stride() == size;
     };
+    const Halide::Expr turns = turnable.defined() ? turnable : plain;
     Halide::Stage kept = numbers.update();
     Batches(result, kept, numbers.rvars(0)[0], vector, batch);
     if (few > 0) {
@@ -76,7 +77,7 @@ struct WideSchedule {
         Halide::Expr all = dense(to, size);
         for (auto &[input, image] : inputs) all = all && dense(image, size);
         const bool shared = size >= Turn::kSide;  // with the other kernel
-        if (shared) all = all && (turnable.defined() ? turnable : plain);
+        if (shared) all = all && turns;
         Halide::Stage one = result.specialize(all);
         one.split(s, so, si, size, TailStrategy::RoundUp).reorder(si, ci, so, cg, cb, n).vectorize(si).vectorize(ci);
         if (shared && turnable.defined()) one.specialize(plain);
@@ -113,7 +114,7 @@ struct WideSchedule {
       const Halide::RVar r = f.rvars(0)[0];
       f.update().reorder(c, r).vectorize(c);
       // (Fewer elements, whose versions have the sums of all forms, take a fifth more time if all sums are unrolled.)
-      few > 0 ? f.update().specialize(turnable.defined() ? turnable : plain).unroll(r) : f.update().specialize(plain);
+      few > 0 ? f.update().specialize(turns).unroll(r) : f.update().specialize(plain);
     }
   }
 
