@@ -75,16 +75,29 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   Plan plan;
   const int64_t size = std::max<int64_t>(1, problem.size()), channels = problem.channels, planes = problem.planes();
   if (planes == 0) return plan;
-  plan.threads = static_cast<int>(std::clamp<int64_t>(planes * size / (tuning.serial_elements / 2), 1, threads));
+  const int64_t all = planes * size, least = tuning.serial_elements / 2;
+  plan.threads = all < 2 * least ? 1 : static_cast<int>(std::clamp<int64_t>(all / least, 1, threads));
   plan.task_elements = tuning.task_elements;
   if (last) plan.layout = CommonLayout(problem);
-  if (plan.layout == Layout::kLast) return PlanLast(problem, tuning, &plan), plan;
+  if (plan.layout == Layout::kLast) {
+    PlanLast(problem, tuning, &plan);
+    return plan;  // (by its name alone, as everywhere here: else each return copies)
+  }
   plan.stream = Streams(problem, tuning, plan.threads);
   const bool large = size > tuning.split_plane, few = planes < 2 * plan.threads && size >= 8 * kBlock;
   plan.split = large || few;
   // With planes enough, each thread overlaps reading and writing on planes of its own.
   if (plan.stream) plan.split = plan.threads > 1 && (few || (large && planes < 8 * plan.threads));
   if (plan.split) return plan;
+
+  // What one task has time and room for is one part: so it would come out below, too, after six divisions.
+  if (plan.threads == 1 && !plan.stream && !problem.lengths && all <= plan.task_elements &&
+      CeilDiv(channels, Part::kPad) * Part::kPad * problem.batch * Blocks(size) <= kSlots) {
+    plan.part_channels = channels;
+    plan.part_batch = problem.batch;
+    plan.channel_parts = plan.parts = 1;
+    return plan;
+  }
 
   // Planes of a part: what L2 holds, but the same number of parts for each thread. (A part costs half a microsecond.)
   const int64_t budget = std::max<int64_t>(1, (plan.stream ? kStreamElements : tuning.task_elements) / size);

@@ -15,6 +15,8 @@ namespace haline {
 // (On cache lines of its own, as the plan and the engine are: other threads read them while the caller's stack beside
 // them changes.)
 struct alignas(64) Problem {
+  Problem() {}  // (not constexpr, of which g++ clears all with `rep stos` first: a fortieth of a small call)
+
   int64_t batch = 0, channels = 0;
   int64_t rows = 1;    // of a plane: all its dimensions but the last
   int64_t extent = 0;  // of the last dimension

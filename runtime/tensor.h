@@ -25,6 +25,8 @@ struct Range {
 
 // One tensor of a call under its name, and what CheckTensor found.
 struct Operand {
+  Operand(const char *named, const haline_tensor *given) : name(named), tensor(given) {}
+
   const char *name;
   const haline_tensor *tensor;  // null: there is none
   int64_t count = 0;            // elements
