@@ -60,8 +60,9 @@ class Apply : public KernelGenerator<Apply> {
       }
       // (AVX2 would load the numbers twice a line: 0.85 of the speed of 8 rows at a time.)
       const Expr in_order = get_target().has_feature(Target::AVX512) ? WantsOrder(y) : Internal::const_false();
-      ScheduleAcross(y, lines ? Internal::const_true() : in_order, lines ? vector : across,
-                     ElementVector(element, get_target()), [this](Stage stage) { ByCase(stage); });
+      const int whole = ElementVector(element, get_target());
+      ScheduleAcross(y, lines ? Internal::const_true() : in_order, vector, lines ? whole : std::max(whole, across),
+                     [this](Stage stage) { ByCase(stage); });
       StageAcross(rounded, LoopLevel(y, n), kMostChannels, vector);
       return;
     }

@@ -47,8 +47,9 @@ class GradientApply : public GradientGenerator<GradientApply> {
           return Internal::Variable::make(Int(32), "ahead");
         }));
       }
-      ScheduleAcross(dx, lines ? Internal::const_true() : WantsOrder(dx), lines ? vector : across,
-                     ElementVector(element, get_target()), [this](Stage stage) {
+      const int whole = ElementVector(element, get_target());
+      ScheduleAcross(dx, lines ? Internal::const_true() : WantsOrder(dx), vector,
+                     lines ? whole : std::max(whole, across), [this](Stage stage) {
                        for (const Expr &condition : {form == 0, form == 1}) stage.specialize(condition);
                      });
       for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);

@@ -31,7 +31,9 @@ class GradientSums : public GradientGenerator<GradientSums> {
       return GradientTerms(g, d);
     };
     const Expr row = layout == Layout::kRows ? Expr(*channels) : Expr();
-    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row);
+    // (Of larger planes the tail chunk is too small a part.)
+    const bool short_tails = layout == Layout::kPlanes && !gpu() && chunk == 64;
+    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row, short_tails);
     if (by_lane) {
       *lanes = block_sums->Lanes();
     } else {
@@ -47,7 +49,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
       SetInputLayouts();
       ScheduleBFloats(get_pipeline());
       get_pipeline().add_custom_lowering_pass(FetchAhead::OfLanes({"x", "dy", "residual"}));
-      block_sums->ScheduleLanesAcross(rounded, across);
+      block_sums->ScheduleLanesAcross(rounded, vector, across);
       return block_sums->Specialize(form == 0);
     }
     sums->dim(1).set_bounds(0, 3);
@@ -59,6 +61,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
     if (layout == Layout::kPlanes) {
       sums->bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(*sums, b), vector, unroll);
+      if (chunk == 64) sums->specialize(x.dim(0).extent() % chunk == 0);
     } else {
       SetInputLayouts();
       sums->bound(which, 0, 3).reorder(which, c, b, n).unroll(which).vectorize(c, vector, TailStrategy::Predicate);
@@ -69,7 +72,8 @@ class GradientSums : public GradientGenerator<GradientSums> {
         block_sums->ScheduleRows(LoopLevel(*sums, b), vector, *channels);
       } else {
         get_pipeline().add_custom_lowering_pass(FetchAhead::OfRows({"x", "dy", "residual"}, chunk));
-        block_sums->ScheduleAcross(LoopLevel(*sums, b), across, get_target().has_feature(Target::AVX512));
+        block_sums->ScheduleAcross(LoopLevel(*sums, b), vector, across, sums->dim(0).extent(),
+                                   get_target().has_feature(Target::AVX512));
       }
     }
     block_sums->Specialize(form == 0);

@@ -124,7 +124,7 @@ class GroupPivot {
 class GroupSums {
  public:
   GroupSums(const BlockSums::Terms &terms, const Halide::Expr &size, int chunk, Halide::Var c, Halide::Var n)
-      : k_(1, size / chunk - 1, "k"), tail_(0, 1, "tail"), lanes_(Lanes(terms, size, chunk, c, n)) {}
+      : k_(1, size / chunk - 1, "k"), lanes_(Lanes(terms, size, chunk, c, n)) {}
 
   Exprs Total(const Halide::Var &c, const Halide::Var &n) const { return tree_.Total(c, n); }
 
@@ -132,8 +132,9 @@ class GroupSums {
   void Schedule(const GroupLoop &loop, int vector, int doubles) {
     const Halide::Var u = lanes_.args()[0];
     lanes_.compute_at(tree_.Schedule(loop, doubles)).bound(u, 0, kLanes).vectorize(u, vector).unroll(u);
-    for (int i : {0, 1}) {
-      lanes_.update(i).reorder(u, i == 0 ? k_[0] : tail_[0]).vectorize(u, vector).unroll(u);
+    lanes_.update().reorder(u, k_[0]).vectorize(u, vector).unroll(u);
+    for (size_t i = 0; i < tails_.size(); i++) {
+      lanes_.update(1 + static_cast<int>(i)).reorder(u, tails_[i][0]).vectorize(u, vector).unroll(u);
     }
   }
 
@@ -143,30 +144,35 @@ class GroupSums {
     const Var u("u");
     Func lanes("lanes");
     const Expr counted = size / chunk * chunk;
-    tail_.where(counted != size);
-    // The sums of a chunk, of those that begins at `first`; the elements before `from` are 0.
-    const auto sums = [&](const Expr &first, const Expr &from) {
-      Exprs of_chunk;
+    // The sums of `rows` rows of lanes that begin at `first`; the elements before `from` are 0.
+    const auto sums = [&](const Expr &first, int rows, const Expr &from) {
+      Exprs of_rows;
       for (size_t t = 0; t < terms(0).size(); t++) {
-        of_chunk.push_back(cast<double>(Tree(chunk / kLanes, [&](int i) {
+        of_rows.push_back(cast<double>(Tree(rows, [&](int i) {
           const Expr s = first + i * kLanes + u, e = terms(s)[t];
           return from.defined() ? select(s < from, cast(e.type(), 0), e) : e;
         })));
       }
-      return of_chunk;
+      return of_rows;
     };
     const auto add = [&](const Exprs &more) {
       Exprs all = Values(lanes, {u, c, n});
       for (size_t t = 0; t < all.size(); t++) all[t] += more[t];
       lanes(u, c, n) = Tuple(all);
     };
-    lanes(u, c, n) = Tuple(sums(0, Expr()));
-    add(sums(k_ * chunk, Expr()));
-    add(sums(size - chunk + tail_, counted));
+    const int rows_of_chunk = chunk / kLanes;
+    lanes(u, c, n) = Tuple(sums(0, rows_of_chunk, Expr()));
+    add(sums(k_ * chunk, rows_of_chunk, Expr()));
+    for (const Tail &t : Tails(size, chunk, true)) {
+      tails_.emplace_back(0, 1, "tail");
+      tails_.back().where(t.wanted);
+      add(sums(size - t.rows * kLanes + tails_.back(), t.rows, counted));
+    }
     return lanes;
   }
 
-  Halide::RDom k_, tail_;
+  const Halide::RDom k_;
+  std::vector<Halide::RDom> tails_;
   Halide::Func lanes_;
   GroupTree tree_{lanes_, "lane_tree"};
 };

@@ -41,14 +41,17 @@ void SetLayout(F &f, Layout layout) {
 // gone from L1 before the other is wanted where rows lie kilobytes apart, and meet in few of its sets. (One Zen 3
 // thread, AVX2, float32, time by that of 8 channels: pivots 0.86 to 1.03 of all forward, results 0.91 to 1.0, the
 // gradient's sums 0.83 to 1.02 of all backward, its results 0.95 to 1.03, column 0.81 to 1.04; bfloat16 0.87 to 1.08.)
+// Only where channels are whole lines: of the largest vector more would be left, which is read and stored under a mask.
+// (One Zen 1 thread, AVX2, float32, time by that of lines everywhere, forward and backward: 8x40x16x16 0.52 and 0.39,
+// 8x40x32x32 backward 0.34, 8x72x14x14 backward 0.59, 8x24x32x32 0.67 and 1.0, 16x33x16x16 0.77 and 0.68.)
 inline int AcrossVector(const Halide::Type &math, const Halide::Target &target) {
   const int natural = target.natural_vector_size(math);
   return target.arch == Halide::Target::X86 ? std::max(natural, kLineBytes / math.bytes()) : natural;
 }
 
-// Calls schedule(stage, vector) for a result (s, c, n): for whole registers of stored elements, `whole`, where the
-// channels fill them, and for vectors of what is computed otherwise. (bfloat16, of which a register holds two vectors,
-// one Zen 4 thread, y of 128 elements in L2: 15.5 ns by vectors, 9.9 by registers.)
+// Calls schedule(stage, vector) for a result (s, c, n): for lines or whole registers of stored elements, `whole`, where
+// the channels fill them, and for vectors of what is computed otherwise. (bfloat16, of which a register holds two
+// vectors, one Zen 4 thread, y of 128 elements in L2: 15.5 ns by vectors, 9.9 by registers.)
 template <typename F>
 void ByRegisters(Halide::Func f, int vector, int whole, const F &schedule) {
   const Halide::Expr channels = f.output_buffer().dim(1).extent();

@@ -27,7 +27,7 @@ class Moments : public KernelGenerator<Moments> {
     // Bytes from x's elements to what is fetched meanwhile: where results will go, or 0.
     if (layout == Layout::kPlanes && !gpu()) to = add_input<int64_t>("to");
     if (layout == Layout::kRows) channels = add_input<int>("channels");
-    if (layout == Layout::kLast) add_input<int>("ahead");  // bytes from a chunk to what is fetched meanwhile, or 0
+    if (layout == Layout::kLast) add_input<int>("ahead");  // as FetchAhead::OfLanes has it
     if (by_lane) {
       lanes = add_output<Func>("lane_sums", std::vector<Type>(2, Float(64)), 4);  // (lane, block, c, n)
     } else {
@@ -42,7 +42,9 @@ class Moments : public KernelGenerator<Moments> {
       return MomentTerms(d);
     };
     const Expr row = layout == Layout::kRows ? Expr(*channels) : Expr();
-    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row);
+    // (Of larger planes the tail chunk is too small a part.)
+    const bool short_tails = layout == Layout::kPlanes && !gpu() && chunk == 64;
+    block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row, short_tails);
     if (by_lane) {
       *lanes = block_sums->Lanes();
     } else {
@@ -58,7 +60,7 @@ class Moments : public KernelGenerator<Moments> {
       SetLayout(x, layout);
       ScheduleBFloats(get_pipeline());
       get_pipeline().add_custom_lowering_pass(FetchAhead::OfLanes({"x"}));
-      return block_sums->ScheduleLanesAcross(center, vector);
+      return block_sums->ScheduleLanesAcross(center, vector, vector);
     }
     sums->dim(1).set_bounds(0, 2);
     if (gpu()) {
@@ -69,6 +71,7 @@ class Moments : public KernelGenerator<Moments> {
     if (layout == Layout::kPlanes) {
       sums->bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(*sums, b), vector, unroll);
+      if (chunk == 64) sums->specialize(x.dim(0).extent() % chunk == 0);
       get_pipeline().add_custom_lowering_pass(FetchAhead::OfPlanes({"x"}, ".s1.k$", *to));
     } else {
       SetLayout(x, layout);
@@ -80,7 +83,8 @@ class Moments : public KernelGenerator<Moments> {
         return block_sums->ScheduleRows(LoopLevel(*sums, b), vector, *channels);
       }
       get_pipeline().add_custom_lowering_pass(FetchAhead::OfRows({"x"}, chunk));
-      block_sums->ScheduleAcross(LoopLevel(*sums, b), vector, get_target().has_feature(Target::AVX512));
+      block_sums->ScheduleAcross(LoopLevel(*sums, b), vector, vector, sums->dim(0).extent(),
+                                 get_target().has_feature(Target::AVX512));
     }
   }
 

@@ -38,7 +38,7 @@ class Pivot : public KernelGenerator<Pivot> {
     samples.dim(0).set_min(0);
     pivot.dim(0).set_min(0);
     if (starts.defined()) PivotRuns::Schedule(starts);
-    if (layout == Layout::kLast) return ScheduleAcross(AcrossVector(MathType(element), get_target()));
+    if (layout == Layout::kLast) return ScheduleAcross(vector, AcrossVector(MathType(element), get_target()));
     // Some planes at a time: a plane's runs are added in order, each after the one before. (One Zen 3 thread, AVX2,
     // four planes of 1024 elements at a time: 0.94 of the time of all forward.)
     const int planes = std::max(1, vector / 2);
@@ -61,8 +61,8 @@ class Pivot : public KernelGenerator<Pivot> {
 
   // Vectors across channels, run by run, rows as they lie in memory: nothing past the last channel is read. (One Zen 3
   // thread, float32, all forward by that of one vector's lanes at a time: 1x512x31x31 0.94, 8x256x24x24 0.95,
-  // 8x128x32x32 0.96, 8x64x32x32 0.97, 8x32x32x32 1.05, 8x17x32x32 1.08.)
-  void ScheduleAcross(int vector) {
+  // 8x128x32x32 0.96, 8x64x32x32 0.97, 8x32x32x32 1.05, 8x17x32x32 1.08.) `wide`: see AcrossVector.
+  void ScheduleAcross(int vector, int wide) {
     SetLayout(samples, layout);
     Var co("co"), ci("ci");
     pivot.split(c, co, ci, vector, TailStrategy::Predicate).vectorize(ci);
@@ -73,8 +73,12 @@ class Pivot : public KernelGenerator<Pivot> {
     runs.compute_at(pivot, n).store_in(MemoryType::Stack).bound(u, 0, kLanes).bound_storage(c, most);
     runs.reorder_storage(c, u, n).reorder(c, u).vectorize(c, vector, TailStrategy::RoundUp);
     Var us("us"), ul("ul");
-    runs.update().split(u, us, ul, kHalfRun).split(c, co, ci, vector, TailStrategy::PredicateLoads);
-    runs.update().reorder(ci, co, ul, us, parts->run).vectorize(ci);
+    const auto by = [&](Stage stage, int channels) {
+      stage.split(u, us, ul, kHalfRun).split(c, co, ci, channels, TailStrategy::PredicateLoads);
+      stage.reorder(ci, co, ul, us, parts->run).vectorize(ci);
+    };
+    if (wide > vector) by(runs.update().specialize(pivot.dim(0).extent() % wide == 0), wide);
+    by(runs.update(), vector);
   }
 
   Var u{"u"}, c{"c"}, n{"n"};
