@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ahead.h"
 #include "wide_schedule.h"
 
 namespace haline {
@@ -37,8 +38,8 @@ class FetchNextSample : public Halide::Internal::IRMutator {
     using namespace Halide;
     using namespace Halide::Internal;
     const auto *ramp = index.as<Ramp>();
-    const Expr next =
-        cast<int64_t>(ramp ? ramp->base : index) + cast<int64_t>(Variable::make(Int(32), name + ".stride.2"));
+    const Expr sample = cast<int64_t>(Variable::make(Int(32), name + ".stride.2"));
+    const Expr next = min(cast<int64_t>(ramp ? ramp->base : index) + sample, LastOf(name, "y"));
     const Expr base = reinterpret(UInt(64), Variable::make(Handle(), name));
     const Expr address = reinterpret(Handle(), base + cast<uint64_t>(next * type.bytes()));
     return Evaluate::make(Call::make(Int(32), "llvm.prefetch.p0", {address, for_write, 3, 1}, Call::Extern));

@@ -76,11 +76,12 @@ void Engine::ForLanes(const Part &part, int64_t terms, bool parallel, double *su
 
 // The bytes from a chunk of the array to the next, which is fetched while the one is summed: of memory's, where nothing
 // has fetched them before. (One Zen 5 thread, the sums alone of 64 channels: 32 MiB 18 and 25 GB/s, 4 MiB, in L3, 80
-// and 66.)
-int32_t Engine::ToNextChunk(const Part &part, const Array &array) const {
+// and 66.) Negative of what is summed of the last sample: after its last chunk there is none.
+int32_t Engine::ToNextChunk(const Part &part, const Part &summed, const Array &array) const {
   const int64_t bytes = Chunk(part.size) * array.loops[0].stride * Size(array.element);
   const bool fetched = part.planes() * part.size <= kLastElements;
-  return plan_.stream && !fetched && bytes <= std::numeric_limits<int32_t>::max() ? static_cast<int32_t>(bytes) : 0;
+  if (!plan_.stream || fetched || bytes > std::numeric_limits<int32_t>::max()) return 0;
+  return static_cast<int32_t>(summed.n + summed.batch < problem_.batch ? bytes : -bytes);
 }
 
 void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double *sums) {
@@ -88,6 +89,7 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
   const int64_t row = part.padded();
   const auto find_pivots = [&](const Part &of, double *to) {
     View out(to, {{of.channels, 1}, {of.batch, row}});
+    if (of.channels <= kMostPacked) return PackedPivots(x, of, out);
     Call("pivot", kernels_.pivot_last, Last(x, of, 0, of.size), out);
   };
   const bool rows = AreRows(part, {&problem_.x});
@@ -104,7 +106,7 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
       View pivot(pivots + (box.n - part.n) * row + before, {{box.channels, 1}, {1, 0}});
       View first = lanes(0), second = lanes(1);
       Call("moments", box.size < kLarge ? kernels_.moments_small_lanes : kernels_.moments_large_lanes, elements, pivot,
-           ToNextChunk(part, problem_.x), first, second);
+           ToNextChunk(part, box, problem_.x), first, second);
     });
   }
   if (rows) {
@@ -124,7 +126,7 @@ void Engine::MomentsLast(const Part &part, bool parallel, double *pivots, double
     View elements = Last(problem_.x, tile, 0, tile.size);
     View pivot(pivots + before, {{tile.channels, 1}, {tile.batch, row}});
     View result = BlockSums(sums + before, tile, row, 2, 0, 1);
-    Call("moments", kernels_.moments_small_last, elements, pivot, ToNextChunk(part, problem_.x), result);
+    Call("moments", kernels_.moments_small_last, elements, pivot, ToNextChunk(part, tile, problem_.x), result);
   });
 }
 
@@ -143,7 +145,7 @@ void Engine::GradientSumsLast(const Part &part, bool parallel, const double *mea
       View first = lanes(0), second = lanes(1), third = lanes(2);
       Call("gradient_sums", box.size < kLarge ? kernels_.gradient_sums_small_lanes : kernels_.gradient_sums_large_lanes,
            x, dy, r, forward, mean, has_residual(), problem_.slope, problem_.slope != 1 ? 1 : 0,
-           ToNextChunk(part, problem_.x), first, second, third);
+           ToNextChunk(part, box, problem_.x), first, second, third);
     });
   }
   if (rows) {
@@ -165,7 +167,7 @@ void Engine::GradientSumsLast(const Part &part, bool parallel, const double *mea
     View mean(means + before, {{tile.channels, 1}, {tile.batch, row}});
     View result = BlockSums(sums + before, tile, row, 3, 0, 1);
     Call("gradient_sums", kernels_.gradient_sums_small_last, x, dy, r, forward, mean, has_residual(), problem_.slope,
-         problem_.slope != 1 ? 1 : 0, ToNextChunk(part, problem_.x), result);
+         problem_.slope != 1 ? 1 : 0, ToNextChunk(part, tile, problem_.x), result);
   });
 }
 

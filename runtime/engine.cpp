@@ -63,12 +63,23 @@ int64_t Engine::ToResult(const Part &part) const {
   return static_cast<int64_t>(reinterpret_cast<uintptr_t>(y.data) - reinterpret_cast<uintptr_t>(x.data));
 }
 
+void Engine::PackedPivots(const Array &x, const Part &part, halide_buffer_t *out) {
+  const PivotRuns runs(part.size);
+  const int64_t row = runs.count * kLanes, size = Size(x.element);
+  const Memory<char> copy(static_cast<char *>(std::malloc(part.planes() * row * size)));
+  if (!copy) return outcome_.Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory for samples of the planes"));
+  for (int64_t k = 0; k < 2 * runs.count; k++) {
+    Pack(x, part, runs.Start(k), kHalfRun, copy.get() + k * kHalfRun * size, row);
+  }
+  View samples(copy.get(), x.element, {{row, 1}, {part.channels, row}, {part.batch, part.channels * row}});
+  Call("pivot", kernels_.pivot, samples, out);
+}
+
 void Engine::Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before) {
   if (plan_.layout == Layout::kLast) return MomentsLast(part, parallel, pivots, sums);
   const int64_t steps = Blocks(part.size);
   const Array x = problem_.Valid(problem_.x, part.n);
   const bool direct = Window::Direct(x, part);
-  const Element element = problem_.element;
   View out = PerPlanes(pivots, part, part.channels);
   if (direct && before->waits()) {
     const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
@@ -80,15 +91,7 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
     const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
     Call("pivot", kernels_.pivot, window.Planes(), out);
   } else {
-    const PivotRuns runs(part.size);
-    const int64_t row = runs.count * kLanes;
-    const Memory<char> copy(static_cast<char *>(std::malloc(part.planes() * row * Size(element))));
-    if (!copy) return outcome_.Keep(Fail(HALINE_OUT_OF_MEMORY, "out of memory for samples of the planes"));
-    for (int64_t k = 0; k < 2 * runs.count; k++) {
-      Pack(x, part, runs.Start(k), kHalfRun, copy.get() + k * kHalfRun * Size(element), row);
-    }
-    View samples(copy.get(), element, {{row, 1}, {part.channels, row}, {part.batch, part.channels * row}});
-    Call("pivot", kernels_.pivot, samples, out);
+    PackedPivots(x, part, out);
   }
   const bool stepwise = before->waits();
   ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {

@@ -246,6 +246,8 @@ class alignas(64) Engine {
 
   // Pivots and sums of x; what waits is written meanwhile.
   void Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before);
+  // From a copy of the planes' samples.
+  void PackedPivots(const Array &x, const Part &part, halide_buffer_t *out);
   // Bytes from x's elements to y's, where those lie alike and stay in the caches; else 0. (Their lines are fetched
   // while the sums are made: a store to one that is far away holds up the stores after it.)
   int64_t ToResult(const Part &part) const;
@@ -286,7 +288,7 @@ class alignas(64) Engine {
   void ForLanes(const Part &part, int64_t terms, bool parallel, double *sums, const F &f);
   bool Lines(const Part &part, const Array &to) const;
   int32_t ToNext(const Part &part, const Array &array) const;
-  int32_t ToNextChunk(const Part &part, const Array &array) const;
+  int32_t ToNextChunk(const Part &part, const Part &summed, const Array &array) const;
   template <typename F>
   void ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f);
   template <typename F>
