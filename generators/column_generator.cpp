@@ -35,7 +35,7 @@ class Column : public KernelGenerator<Column> {
         std::make_unique<PlanePivot>([=](const Expr &i, const Expr &run) { return at(run * step + i); }, runs, u, c, n);
     pivot(c, n) = pivots->value;
     sums = std::make_unique<BlockSums>([=, this](const Expr &e) { return MomentTerms(at(e) - pivot(c, n)); }, size,
-                                       chunk, b, c, n);
+                                       chunk, b, c, n, nullptr, Expr(), true);
     total(c, n) = Tuple(sums->Total(0, c, n));
     const auto of = [=, this](Input<Buffer<void, 2>> &f) {
       return [=, this, &f](const Expr &e) { return cast<double>(f(last(e), n)); };
@@ -96,6 +96,7 @@ class Column : public KernelGenerator<Column> {
     pivots->first.compute_at(pivot, co).vectorize(c, Vector());
     pivots->ScheduleAcross(LoopLevel(pivot, co), Vector());
     across(total, Vector());
+    total.specialize(y.dim(0).extent() % chunk == 0);
     sums->ScheduleColumn(LoopLevel(total, co), Vector());
     across(rounded, Vector());
     across(columns->columns, Doubles());

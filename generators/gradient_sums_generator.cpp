@@ -32,7 +32,7 @@ class GradientSums : public GradientGenerator<GradientSums> {
     };
     const Expr row = layout == Layout::kRows ? Expr(*channels) : Expr();
     // (Of larger planes the tail chunk is too small a part.)
-    const bool short_tails = layout == Layout::kPlanes && !gpu() && chunk == 64;
+    const bool short_tails = layout != Layout::kRows && !gpu() && chunk == 64;
     block_sums = std::make_unique<BlockSums>(terms, x.dim(0).extent(), chunk, b, c, n, nullptr, row, short_tails);
     if (by_lane) {
       *lanes = block_sums->Lanes();

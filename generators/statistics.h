@@ -15,7 +15,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -83,9 +82,9 @@ struct LaneTree {
 };
 
 // The last rows of lanes of a plane, and when they are what is added for its tail chunk: all of the chunk, or, of
-// `short_tails`, as few (1, 2, 4, ...) as have what is not counted yet. The sums of the others are 0. (One Zen 1 thread,
-// AVX2, float32, time by that of all of it, forward and backward: 65 elements 0.82 and 0.88, 80 0.85 and 0.87, 81 0.89
-// and 0.93, 129 0.90 and 0.91, 260 0.92 and 0.93; where half a chunk and more is left, 0.99 and 1.03.)
+// `short_tails`, as few (1, 2, 4, ...) as have what is not counted yet. The sums of the others are 0. (One Zen 1
+// thread, AVX2, float32, time by that of all of it, forward and backward: 65 elements 0.82 and 0.88, 80 0.85 and 0.87,
+// 81 0.89 and 0.93, 129 0.90 and 0.91, 260 0.92 and 0.93; where half a chunk and more is left, 0.99 and 1.03.)
 struct Tail {
   int rows;
   Halide::Expr wanted;
@@ -191,19 +190,17 @@ class BlockSums {
     // Guarded: nothing past the last channel may be read.
     const auto by = [&](Halide::Stage stage, int of, int i) {
       Halide::Var co("co"), ci("ci");
-      const Halide::RVar r = i == 0 ? k_[0] : tails_[0][0];
+      const Halide::RVar r = i == 0 ? k_[0] : tails_[i - 1][0];
       stage.split(c, co, ci, of, TailStrategy::PredicateLoads).reorder(ci, co, u_, r).vectorize(ci);
       if (i == 0) return;
-      // The tail runs once for a plane: small rather than fast.
       stage.never_partition(u_);
       if (masks) stage.never_partition(co);
     };
     if (wide > vector) {
-      wide_ = lanes_.update(0).specialize(channels % wide == 0);
-      by(*wide_, wide, 0);
+      wide_.push_back(lanes_.update(0).specialize(channels % wide == 0));
+      by(wide_.back(), wide, 0);
     }
-    for (int i : {0, 1}) by(lanes_.update(i), vector, i);
-    small_tail_ = true;
+    for (int i = 0; i < lanes_.num_update_definitions(); i++) by(lanes_.update(i), vector, i);
   }
 
   // The sums of each lane, (lane, b, c, n): a result of its own, of any of the lanes.
@@ -220,21 +217,18 @@ class BlockSums {
     Halide::Var co("co"), ci("ci");
     lanes_.split(c, co, ci, vector, TailStrategy::Predicate).reorder(ci, co, u_, b, n).vectorize(ci);
     const auto by = [&](Halide::Stage stage, int of, int i) {
-      const Halide::RVar r = i == 0 ? k_[0] : tails_[0][0];
+      const Halide::RVar r = i == 0 ? k_[0] : tails_[i - 1][0];
       stage.split(c, co, ci, of, TailStrategy::Predicate).reorder(ci, co, u_, r, b, n).vectorize(ci);
-      if (i == 1) stage.never_partition(u_, co);
+      if (i > 0) stage.never_partition(u_, co);
     };
-    for (int i : {0, 1}) {
+    for (int i = 0; i < lanes_.num_update_definitions(); i++) {
       if (wide > vector) {
-        const Halide::Expr whole = lanes_.output_buffers()[0].dim(2).extent() % wide == 0;
-        Halide::Stage stage = lanes_.update(i).specialize(whole);
-        by(stage, wide, i);
-        if (i == 0) wide_ = stage;
+        wide_.push_back(lanes_.update(i).specialize(lanes_.output_buffers()[0].dim(2).extent() % wide == 0));
+        by(wide_.back(), wide, i);
       }
       by(lanes_.update(i), vector, i);
     }
     StageAcross(staged, Halide::LoopLevel(lanes_, n), kMostBoxed, vector);
-    small_tail_ = true;
   }
 
   // Vectors across channels, one of them inside the loop `at`: a lane's sums stay in registers.
@@ -243,7 +237,9 @@ class BlockSums {
     Halide::Func kept = lanes_.in();
     kept.compute_at(at).bound(u_, 0, kLanes).reorder_storage(c, u_).reorder(c, u_).vectorize(c, vector);
     lanes_.compute_at(kept, u_).vectorize(c, vector);
-    for (int i : {0, 1}) lanes_.update(i).reorder(c, i == 0 ? k_[0] : tails_[0][0]).vectorize(c, vector);
+    for (int i = 0; i < lanes_.num_update_definitions(); i++) {
+      lanes_.update(i).reorder(c, i == 0 ? k_[0] : tails_[i - 1][0]).vectorize(c, vector);
+    }
   }
 
   // Vectors along rows of `row` channels.
@@ -257,7 +253,6 @@ class BlockSums {
       const Halide::RVar r = i == 0 ? k_[0] : tails_[0][0];
       lanes_.update(i).split(c, co, ci, vector, TailStrategy::RoundUp).reorder(ci, u_, co, r).vectorize(ci);
     }
-    small_tail_ = true;
   }
 
   // Where what is done meanwhile belongs.
@@ -265,9 +260,8 @@ class BlockSums {
 
   // A version of its own for calls where `condition` holds. After Schedule.
   void Specialize(const Halide::Expr &condition) {
-    if (wide_) wide_->specialize(condition);
-    lanes_.update(0).specialize(condition);
-    for (int i = 1; i < lanes_.num_update_definitions() && !small_tail_; i++) lanes_.update(i).specialize(condition);
+    for (Halide::Stage &stage : wide_) stage.specialize(condition);
+    for (int i = 0; i < lanes_.num_update_definitions(); i++) lanes_.update(i).specialize(condition);
   }
 
  private:
@@ -282,11 +276,11 @@ class BlockSums {
 
   Halide::Var u_{"u"};
   Exprs at_;
-  bool rows_, small_tail_ = false;
+  bool rows_;
   Halide::RDom k_;
   std::vector<Halide::RDom> tails_;
   Halide::Func lanes_{"lanes"};
-  std::optional<Halide::Stage> wide_;
+  std::vector<Halide::Stage> wide_;  // of lanes_'s updates, for channels that fill wide vectors
   std::unique_ptr<LaneTree> tree_;
 };
 

@@ -35,6 +35,8 @@ int64_t SharedChannels(const Problem &problem, const Plan &plan) {
 
 Layout CommonLayout(const Problem &problem) {
   if (problem.channels < kLeastLast || problem.size() < 2) return Layout::kPlanes;
+  const bool small = problem.size() >= kTiny && problem.size() < kLeastRows;
+  if (small && problem.channels <= kMostCopied) return Layout::kPlanes;
   bool last = true;
   ForArrays(problem, [&](const Array &array) { last = last && IsLast(array, problem); });
   return last ? Layout::kLast : Layout::kPlanes;
