@@ -1,4 +1,5 @@
 // From a plane's sums to the numbers that normalise it: see plane_numbers.h.
+#include "columns.h"
 #include "estimates.h"
 #include "gpu.h"
 #include "plane_numbers.h"

@@ -1,4 +1,5 @@
 // From the gradient's sums to the numbers that make dx, and to the plane's shares: see gradient_numbers.h.
+#include "columns.h"
 #include "estimates.h"
 #include "gpu.h"
 #include "gradient_numbers.h"

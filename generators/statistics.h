@@ -108,7 +108,7 @@ class BlockSums {
 
   // Total(b, c, n) are the sums of `terms` over block b. `size` is the number of elements of a plane, >= `chunk`.
   // `meanwhile(chunk)` is 0, and done once for each whole chunk. `row`: the channels that rows of Layout::kRows are of;
-  // c is within such a row then, and there is one lane. `short_tails`: see Tails; for vectors along the lanes.
+  // c is within such a row then, and there is one lane. `short_tails`: see Tails; not of rows.
   BlockSums(const Terms &terms, const Halide::Expr &size, int chunk, Halide::Var b, Halide::Var c, Halide::Var n,
             const std::function<Halide::Expr(Halide::Expr)> &meanwhile = nullptr,
             const Halide::Expr &row = Halide::Expr(), bool short_tails = false)
@@ -156,7 +156,7 @@ class BlockSums {
     lanes_.update(0).reorder(u_, k_[0]).vectorize(u_, vector).unroll(u_);
     if (unroll > 1) lanes_.update(0).unroll(k_[0], unroll);
     for (int i = 1; i < lanes_.num_update_definitions(); i++) {
-      lanes_.update(i).reorder(u_, tails_[i - 1][0]).vectorize(u_, vector).unroll(u_);
+      lanes_.update(i).reorder(u_, Step(i)).vectorize(u_, vector).unroll(u_);
     }
     tree_->Schedule(at);
   }
@@ -190,8 +190,7 @@ class BlockSums {
     // Guarded: nothing past the last channel may be read.
     const auto by = [&](Halide::Stage stage, int of, int i) {
       Halide::Var co("co"), ci("ci");
-      const Halide::RVar r = i == 0 ? k_[0] : tails_[i - 1][0];
-      stage.split(c, co, ci, of, TailStrategy::PredicateLoads).reorder(ci, co, u_, r).vectorize(ci);
+      stage.split(c, co, ci, of, TailStrategy::PredicateLoads).reorder(ci, co, u_, Step(i)).vectorize(ci);
       if (i == 0) return;
       stage.never_partition(u_);
       if (masks) stage.never_partition(co);
@@ -217,8 +216,7 @@ class BlockSums {
     Halide::Var co("co"), ci("ci");
     lanes_.split(c, co, ci, vector, TailStrategy::Predicate).reorder(ci, co, u_, b, n).vectorize(ci);
     const auto by = [&](Halide::Stage stage, int of, int i) {
-      const Halide::RVar r = i == 0 ? k_[0] : tails_[i - 1][0];
-      stage.split(c, co, ci, of, TailStrategy::Predicate).reorder(ci, co, u_, r, b, n).vectorize(ci);
+      stage.split(c, co, ci, of, TailStrategy::Predicate).reorder(ci, co, u_, Step(i), b, n).vectorize(ci);
       if (i > 0) stage.never_partition(u_, co);
     };
     for (int i = 0; i < lanes_.num_update_definitions(); i++) {
@@ -238,7 +236,7 @@ class BlockSums {
     kept.compute_at(at).bound(u_, 0, kLanes).reorder_storage(c, u_).reorder(c, u_).vectorize(c, vector);
     lanes_.compute_at(kept, u_).vectorize(c, vector);
     for (int i = 0; i < lanes_.num_update_definitions(); i++) {
-      lanes_.update(i).reorder(c, i == 0 ? k_[0] : tails_[i - 1][0]).vectorize(c, vector);
+      lanes_.update(i).reorder(c, Step(i)).vectorize(c, vector);
     }
   }
 
@@ -250,8 +248,7 @@ class BlockSums {
     lanes_.reorder_storage(c, u_, b, n).vectorize(c, vector, TailStrategy::RoundUp);
     Halide::Var co("co"), ci("ci");
     for (int i : {0, 1}) {
-      const Halide::RVar r = i == 0 ? k_[0] : tails_[0][0];
-      lanes_.update(i).split(c, co, ci, vector, TailStrategy::RoundUp).reorder(ci, u_, co, r).vectorize(ci);
+      lanes_.update(i).split(c, co, ci, vector, TailStrategy::RoundUp).reorder(ci, u_, co, Step(i)).vectorize(ci);
     }
   }
 
@@ -274,6 +271,9 @@ class BlockSums {
     lanes_(at_) = Halide::Tuple(sums);
   }
 
+  // The loop of an update of lanes_: over whole chunks, or a tail's.
+  Halide::RVar Step(int update) const { return update == 0 ? k_[0] : tails_[update - 1][0]; }
+
   Halide::Var u_{"u"};
   Exprs at_;
   bool rows_;
@@ -283,34 +283,6 @@ class BlockSums {
   std::vector<Halide::Stage> wide_;  // of lanes_'s updates, for channels that fill wide vectors
   std::unique_ptr<LaneTree> tree_;
 };
-
-// The schedule of a kernel that makes `count` numbers (c, which, n) of each plane: `columns` makes them, from `total`,
-// the sum over `blocks`. Vectors across planes: the square root and the divisions are what a small plane would spend
-// its time on.
-inline void ScheduleColumns(Halide::Func result, int count, Halide::Func columns, Halide::Func total,
-                            const Halide::RDom &blocks, int vector) {
-  const Halide::Var c = result.args()[0], which = result.args()[1], n = result.args()[2];
-  Halide::Var co("co"), ci("ci");
-  result.split(c, co, ci, vector, Halide::TailStrategy::RoundUp)
-      .reorder(ci, which, co, n)
-      .vectorize(ci)
-      .bound(which, 0, count)
-      .unroll(which);
-  columns.compute_at(result, co).vectorize(c, vector);
-  total.compute_at(result, co).vectorize(c, vector);
-  total.update().reorder(c, blocks[0]).vectorize(c, vector);
-}
-
-// The same on GPUs: a thread for each plane, whose loop is given back.
-inline Halide::LoopLevel ScheduleColumnsOnGpu(Halide::Func result, int count, Halide::Func columns,
-                                              Halide::Func total) {
-  const Halide::Var c = result.args()[0], which = result.args()[1], n = result.args()[2];
-  result.bound(which, 0, count);
-  const PlaneThreads threads(result, {which}, c, n, 64);
-  columns.compute_at(result, threads.ci);
-  total.compute_at(result, threads.ci);
-  return Halide::LoopLevel(result, threads.ci);
-}
 
 }  // namespace haline
 
