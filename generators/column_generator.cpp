@@ -96,6 +96,8 @@ class Column : public KernelGenerator<Column> {
     pivots->first.compute_at(pivot, co).vectorize(c, Vector());
     pivots->ScheduleAcross(LoopLevel(pivot, co), Vector());
     across(total, Vector());
+    // (Planes of whole chunks don't ask for tails: one Zen 1 thread, 64 elements 0.97 of the time, and 1.02 to 1.04
+    // where they do.)
     total.specialize(y.dim(0).extent() % chunk == 0);
     sums->ScheduleColumn(LoopLevel(total, co), Vector());
     across(rounded, Vector());

@@ -61,6 +61,8 @@ class GradientSums : public GradientGenerator<GradientSums> {
     if (layout == Layout::kPlanes) {
       sums->bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(*sums, b), vector, unroll);
+      // (Planes of whole chunks don't ask for tails. One Zen 1 thread, 64 elements, of the time before short ones:
+      // 0.97, else 1.05.)
       if (chunk == 64) sums->specialize(x.dim(0).extent() % chunk == 0);
     } else {
       SetInputLayouts();

@@ -71,6 +71,7 @@ class Moments : public KernelGenerator<Moments> {
     if (layout == Layout::kPlanes) {
       sums->bound(which, 0, 2).reorder(which, b, c, n).unroll(which);
       block_sums->Schedule(LoopLevel(*sums, b), vector, unroll);
+      // (Planes of whole chunks don't ask for tails: see gradient_sums_generator.cpp.)
       if (chunk == 64) sums->specialize(x.dim(0).extent() % chunk == 0);
       get_pipeline().add_custom_lowering_pass(FetchAhead::OfPlanes({"x"}, ".s1.k$", *to));
     } else {

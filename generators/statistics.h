@@ -192,6 +192,7 @@ class BlockSums {
       Halide::Var co("co"), ci("ci");
       stage.split(c, co, ci, of, TailStrategy::PredicateLoads).reorder(ci, co, u_, Step(i)).vectorize(ci);
       if (i == 0) return;
+      // (A tail runs once for a plane: its loops in one piece.)
       stage.never_partition(u_);
       if (masks) stage.never_partition(co);
     };

@@ -56,8 +56,8 @@ class ChannelsLastTest : public FormTest {
   }
 };
 
-constexpr int64_t kSizes[] = {1, 2, 63, 64, 65, 127, 511, 512, 513, 1000, 16383, 16384, 16385, 40000};
-constexpr int64_t kChannels[] = {1, 3, 7, 8, 15, 16, 17, 31, 64, 65, 100, 600};
+constexpr int64_t kSizes[] = {1, 2, 63, 64, 65, 90, 127, 511, 512, 513, 1000, 16383, 16384, 16385, 40000};
+constexpr int64_t kChannels[] = {1, 3, 4, 7, 8, 15, 16, 17, 24, 31, 64, 65, 72, 100, 600};
 
 // Whether a shape is small enough for every type and form; large ones run where they take a path of their own.
 bool Wanted(int64_t size, int64_t channels, int64_t most) {

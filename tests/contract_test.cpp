@@ -15,7 +15,7 @@ const int kLeastCases = 29900;
 
 namespace {
 
-const int64_t kSizes[] = {2, 5, 48, 63, 64, 65, 129, 500, 512, 639, 1000, 4096, 5003, 66000, 140001};
+const int64_t kSizes[] = {2, 5, 48, 63, 64, 65, 90, 129, 500, 512, 639, 1000, 4096, 5003, 66000, 140001};
 
 // Element i of `size`.
 using Maker = std::function<float(int64_t i, int64_t size, Random &random)>;

@@ -27,8 +27,8 @@ class GradientChannelsLastTest : public GradientTest {
 // Results and options go round, residuals, activations, frozen statistics and all types among them.
 TEST_P(GradientChannelsLastTest, EverySizeAndChannelCount) {
   int64_t turn = 0;
-  for (const int64_t size : {1, 2, 63, 64, 65, 127, 511, 512, 513, 1000, 16383, 16384, 16385, 40000}) {
-    for (const int64_t channels : {1, 3, 7, 8, 15, 16, 17, 31, 64, 65, 100, 600}) {
+  for (const int64_t size : {1, 2, 63, 64, 65, 90, 127, 511, 512, 513, 1000, 16383, 16384, 16385, 40000}) {
+    for (const int64_t channels : {1, 3, 4, 7, 8, 15, 16, 17, 24, 31, 64, 65, 72, 100, 600}) {
       if (size * channels > 40000 && !(size > 10000 && channels == 8)) continue;
       for (int i = 0; i < 4; i++) {
         ExpectSameInBothLayouts(MakeGradientCase({size < 10000 ? 3 : 1, channels, size}, turn++));

@@ -12,7 +12,7 @@ const int kLeastCases = 5500;
 namespace {
 
 // Tiny, small and large chunks, whole and not, and more than a block.
-const int64_t kSizes[] = {1, 2, 9, 63, 64, 100, 511, 512, 1300};
+const int64_t kSizes[] = {1, 2, 9, 63, 64, 90, 100, 511, 512, 1300};
 
 class GradientFormsTest : public GradientTest {
  protected:
