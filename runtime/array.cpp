@@ -36,25 +36,99 @@ class Cursor {
   int64_t offset_ = 0;
 };
 
+// to[c][r] = from[r][c], rows of `from_row` and `to_row` elements: squares of whole vectors, by as many rounds of
+// interleaving halves as they have bits of an index, and the rest one by one.
+template <typename T>
+void Transpose(const T *from, int64_t from_row, int64_t rows, int64_t columns, T *to, int64_t to_row) {
+  constexpr int kBytes = 16, kSide = kBytes / sizeof(T);
+  using Vector [[gnu::vector_size(kBytes)]] = T;
+  const int64_t whole_rows = rows / kSide * kSide, whole_columns = columns / kSide * kSide;
+  for (int64_t r = 0; r < whole_rows; r += kSide) {
+    for (int64_t c = 0; c < whole_columns; c += kSide) {
+      Vector v[kSide], w[kSide];
+      for (int i = 0; i < kSide; i++) std::memcpy(&v[i], from + (r + i) * from_row + c, kBytes);
+      for (int bit = 1; bit < kSide; bit *= 2) {
+        for (int i = 0; i < kSide / 2; i++) {
+          const Vector low = v[i], high = v[i + kSide / 2];
+          if constexpr (kSide == 8) {
+            w[2 * i] = __builtin_shufflevector(low, high, 0, 8, 1, 9, 2, 10, 3, 11);
+            w[2 * i + 1] = __builtin_shufflevector(low, high, 4, 12, 5, 13, 6, 14, 7, 15);
+          } else if constexpr (kSide == 4) {
+            w[2 * i] = __builtin_shufflevector(low, high, 0, 4, 1, 5);
+            w[2 * i + 1] = __builtin_shufflevector(low, high, 2, 6, 3, 7);
+          } else {
+            w[2 * i] = __builtin_shufflevector(low, high, 0, 2);
+            w[2 * i + 1] = __builtin_shufflevector(low, high, 1, 3);
+          }
+        }
+        std::copy_n(w, kSide, v);
+      }
+      for (int i = 0; i < kSide; i++) std::memcpy(to + (c + i) * to_row + r, &v[i], kBytes);
+    }
+  }
+  const auto one_by_one = [=](int64_t r, int64_t first) {
+    for (int64_t c = first; c < columns; c++) to[c * to_row + r] = from[r * from_row + c];
+  };
+  for (int64_t r = 0; r < whole_rows; r++) one_by_one(r, whole_columns);
+  for (int64_t r = whole_rows; r < rows; r++) one_by_one(r, 0);
+}
+
+// std::copy_n without its call where that takes longer than the copy.
+template <typename T>
+void CopyRow(const T *from, int64_t count, T *to) {
+  constexpr int64_t kPiece = 16 / sizeof(T), kMostPieces = 8;
+  if (count < kPiece) {
+    for (int64_t i = 0; i < count; i++) to[i] = from[i];
+  } else if (count <= kMostPieces * kPiece) {
+    for (int64_t i = 0; i + kPiece < count; i += kPiece) std::memcpy(to + i, from + i, sizeof(T) * kPiece);
+    std::memcpy(to + count - kPiece, from + count - kPiece, sizeof(T) * kPiece);
+  } else {
+    std::copy_n(from, count, to);
+  }
+}
+
+// Elements of a plane that lie one after the other along its innermost loop: `length` of them, from the `s`-th on,
+// which lies at `offset`.
+struct Run {
+  int64_t s, offset, length;
+};
+
+// Calls f(runs, how many) for runs that cover elements [first, first + count), each of at most `most`: some runs at a
+// time, for all planes. (To find out where they lie takes divisions.)
+template <typename F>
+void ForRuns(const Array &array, int64_t first, int64_t count, int64_t most, const F &f) {
+  constexpr int kTogether = 64;
+  Run runs[kTogether];
+  Cursor cursor(array, first);
+  for (int64_t s = first; s < first + count;) {
+    int found = 0;
+    while (found < kTogether && s < first + count) {
+      const int64_t length = std::min({cursor.left(), first + count - s, most});
+      runs[found++] = {s, cursor.offset(), length};
+      s += length;
+      if (s < first + count) cursor.Advance(length);
+    }
+    f(runs, found);
+  }
+}
+
 // Calls copy(array element, packed element, run length, channel count) for runs that cover the window. Channels that
 // lie beside each other are walked together, a tile at a time, so that each cache line is read once.
 template <typename T, typename F>
 void Walk(const Array &array, const Part &part, int64_t first, int64_t count, T *packed, int64_t row, const F &copy) {
-  const bool across = array.c_stride == 1 && array.loops[0].stride != 1;
-  constexpr int64_t kRun = 16;  // elements of a tile when walking across channels
-  for (int64_t n = 0; n < part.batch; n++) {
-    for (int64_t c = 0; c < part.channels; c += across ? part.channels : 1) {
-      T *const base = reinterpret_cast<T *>(array.plane(part.n + n, part.c + c));
-      T *const out = packed + (n * part.channels + c) * row;
-      Cursor cursor(array, first);
-      for (int64_t s = 0; s < count;) {
-        const int64_t run = std::min({cursor.left(), count - s, across ? kRun : count});
-        copy(base + cursor.offset(), out + s, run, across ? part.channels : 1);
-        s += run;
-        if (s < count) cursor.Advance(run);
+  const bool across = array.across();
+  constexpr int64_t kTile = 16;  // elements, when walking across channels
+  ForRuns(array, first, count, across ? kTile : count, [&](const Run *runs, int found) {
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int64_t c = 0; c < part.channels; c += across ? part.channels : 1) {
+        T *const base = reinterpret_cast<T *>(array.plane(part.n + n, part.c + c));
+        T *const out = packed + (n * part.channels + c) * row - first;
+        for (int i = 0; i < found; i++) {
+          copy(base + runs[i].offset, out + runs[i].s, runs[i].length, across ? part.channels : 1);
+        }
       }
     }
-  }
+  });
 }
 
 template <typename T>
@@ -62,13 +136,7 @@ void PackAs(const Array &array, const Part &part, int64_t first, int64_t count, 
   const int64_t stride = array.loops[0].stride;
   Walk(array, part, first, count, reinterpret_cast<T *>(to), row,
        [&](const T *from, T *out, int64_t run, int64_t channels) {
-         if (stride == 1) {
-           std::copy_n(from, run, out);
-           return;
-         }
-         for (int64_t c = 0; c < channels; c++) {
-           for (int64_t i = 0; i < run; i++) out[c * row + i] = from[i * stride + c];
-         }
+         stride == 1 ? CopyRow(from, run, out) : Transpose(from, stride, run, channels, out, row);
        });
 }
 
@@ -77,13 +145,7 @@ void UnpackAs(const Array &array, const Part &part, int64_t first, int64_t count
   const int64_t stride = array.loops[0].stride;
   Walk(array, part, first, count, reinterpret_cast<T *>(const_cast<char *>(from)), row,
        [&](T *to, const T *in, int64_t run, int64_t channels) {
-         if (stride == 1) {
-           std::copy_n(in, run, to);
-           return;
-         }
-         for (int64_t i = 0; i < run; i++) {
-           for (int64_t c = 0; c < channels; c++) to[i * stride + c] = in[c * row + i];
-         }
+         stride == 1 ? CopyRow(in, run, to) : Transpose(in, row, channels, run, to, stride);
        });
 }
 
@@ -125,6 +187,32 @@ void Unpack(const Array &array, const Part &part, int64_t first, int64_t count, 
     default:
       return UnpackAs<uint64_t>(array, part, first, count, from, row);
   }
+}
+
+// Calls copy(array element, packed element, bytes) for pieces that cover the part's planes.
+template <typename F>
+static void WalkLast(const Array &array, const Part &part, char *packed, const F &copy) {
+  const int64_t pixel = part.channels * Size(array.element), step = array.loops[0].stride * Size(array.element);
+  ForRuns(array, 0, part.size, part.size, [&](const Run *runs, int found) {
+    for (int64_t n = 0; n < part.batch; n++) {
+      for (int i = 0; i < found; i++) {
+        char *const base = array.plane(part.n + n, part.c) + runs[i].offset * Size(array.element);
+        char *const out = packed + (n * part.size + runs[i].s) * pixel;
+        const int64_t pieces = step == pixel ? 1 : runs[i].length,
+                      bytes = step == pixel ? runs[i].length * pixel : pixel;
+        for (int64_t k = 0; k < pieces; k++) copy(base + k * step, out + k * pixel, bytes);
+      }
+    }
+  });
+}
+
+void PackLast(const Array &array, const Part &part, char *to) {
+  WalkLast(array, part, to, [](const char *from, char *out, int64_t bytes) { CopyRow(from, bytes, out); });
+}
+
+void UnpackLast(const Array &array, const Part &part, const char *from) {
+  WalkLast(array, part, const_cast<char *>(from),
+           [](char *to, const char *in, int64_t bytes) { CopyRow(in, bytes, to); });
 }
 
 void FillRows(const Array &array, int64_t n, int64_t channels, int64_t valid, int64_t extent) {

@@ -2,7 +2,9 @@
 #ifndef HALINE_RUNTIME_ARRAY_H_
 #define HALINE_RUNTIME_ARRAY_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 
 #include "element.h"
 
@@ -23,6 +25,7 @@ struct Array {
   int loop_count = 1;
 
   bool contiguous() const { return loop_count == 1 && (loops[0].stride == 1 || loops[0].extent == 1); }
+  bool across() const { return c_stride == 1 && loops[0].stride != 1; }  // channels lie side by side, elements don't
   char *plane(int64_t n, int64_t c) const { return data + (n * n_stride + c * c_stride) * Size(element); }
   // Its planes without their first elements; contiguous.
   Array From(int64_t first) const {
@@ -48,6 +51,9 @@ struct Part {
 // Copies elements [first, first + count) of the planes of `part` to `to`, a plane every `row` elements; and back.
 void Pack(const Array &array, const Part &part, int64_t first, int64_t count, char *to, int64_t row);
 void Unpack(const Array &array, const Part &part, int64_t first, int64_t count, const char *from, int64_t row);
+// The same of whole planes to and from memory with channels side by side, as `array` has them, and nothing beside them.
+void PackLast(const Array &array, const Part &part, char *to);
+void UnpackLast(const Array &array, const Part &part, const char *from);
 
 // Zeros for the elements of each row (the innermost loop) past the first `valid`, up to `extent`.
 void FillRows(const Array &array, int64_t n, int64_t channels, int64_t valid, int64_t extent);
@@ -62,6 +68,10 @@ struct PerPlane {
   char *at(int64_t n, int64_t c) const { return data + (n * n_stride + c * c_stride) * Size(element); }
   double Get(int64_t n, int64_t c) const { return Read(element, at(n, c)); }
   void Set(int64_t n, int64_t c, double value) const { Write(element, at(n, c), value); }
+  // Whether any of them differs from sample to sample.
+  static bool Varies(std::initializer_list<const PerPlane *> values) {
+    return std::any_of(values.begin(), values.end(), [](const PerPlane *v) { return v->n_stride != 0; });
+  }
   // Those of some channels, from the c-th on.
   void GetRow(int64_t n, int64_t c, int64_t channels, double *values) const;
   void SetRow(int64_t n, int64_t c, int64_t channels, const double *values) const;

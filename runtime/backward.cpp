@@ -12,20 +12,45 @@ class BackwardEngine : public GradientResults {
   using GradientResults::GradientResults;
 
   haline_status Run() {
-    if (const haline_status status = shares_.Begin(); status != HALINE_OK) return status;
+    Shares shares(problem_, plan_);
+    shares_ = &shares;
+    if (const haline_status status = shares.Begin(); status != HALINE_OK) return status;
     ForParts<Late>([this](const Part &part, bool parallel, Late *now, Late *before) {
       Differentiate(part, parallel, now, before);
       Finish(before);
     });
-    if (!outcome_.failed()) shares_.Finish();
+    if (!outcome_.failed()) shares.Finish();
     return outcome_.Tell();
   }
 
  private:
+  BackwardEngine(const BackwardEngine &of, const Problem &copied) : GradientResults(of, copied), shares_(of.shares_) {}
+
   void Differentiate(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
-      shares_.Record(part, [](int64_t, int64_t, int) { return 0.0; });
-    } else if (part.size < kTiny) {
+      shares_->RecordNone(part);
+    } else if (plan_.copied) {
+      WithCopies(part, &now->scratch, [&](const Problem &copied) {
+        BackwardEngine engine(*this, copied);
+        engine.Compute(part, parallel, now, before);
+        return engine.outcome_.Tell();
+      });
+    } else {
+      Compute(part, parallel, now, before);
+    }
+    if (!problem_.lengths) return;
+    for (const Array *array : {&problem_.dx, &problem_.dresidual}) {
+      for (int64_t c = 0; c < part.channels && array->data; c++) {
+        Array plane = *array;
+        plane.data = plane.plane(0, part.c + c);
+        FillRows(plane, part.n, 1, problem_.length(part.n), problem_.extent);
+      }
+    }
+  }
+
+  // The gradients of planes that have elements.
+  void Compute(const Part &part, bool parallel, Late *now, Late *before) {
+    if (part.size < kTiny) {
       const int64_t last = TinyLast(part, problem_.dx);
       if (last > 0) WideLast({part.n, part.batch, part.c, last, part.size});
       if (last < part.channels) Tiny({part.n, part.batch, part.c + last, part.channels - last, part.size});
@@ -42,14 +67,6 @@ class BackwardEngine : public GradientResults {
         }
       }
       Fast(part, parallel, rstds, now, before);
-    }
-    if (!problem_.lengths) return;
-    for (const Array *array : {&problem_.dx, &problem_.dresidual}) {
-      for (int64_t c = 0; c < part.channels && array->data; c++) {
-        Array plane = *array;
-        plane.data = plane.plane(0, part.c + c);
-        FillRows(plane, part.n, 1, problem_.length(part.n), problem_.extent);
-      }
     }
   }
 
@@ -76,13 +93,13 @@ class BackwardEngine : public GradientResults {
          static_cast<double>(part.size), problem_.frozen, out);
     if (outcome_.failed()) return;
 
-    const auto column = [&](int64_t n, int64_t c, int which) { return gradients[(n * kColumns + which) * row + c]; };
+    const auto column = [&](int64_t n, int which) { return gradients + (n * kColumns + which) * row; };
     const auto record = [&] {
-      shares_.Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kDshift + which); });
+      shares_->Record(part, [&](int64_t n, int which) { return column(n, kDshift + which); });
     };
     const bool as_before = !active() || problem_.frozen;  // nothing depends on the forward pass's sums
     const auto fast = [&](int64_t n, int64_t c) {
-      return column(n, c, kFast) != 0 &&
+      return column(n, kFast)[c] != 0 &&
              (as_before || coefficients[(n * kForwardColumns + kForwardFast) * row + c] != 0);
     };
     int64_t slow = 0;
@@ -120,12 +137,13 @@ class BackwardEngine : public GradientResults {
     ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
       if (stepwise) Continue(before, part, block, blocks, {&problem_.x, &problem_.dy});
       const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
-                   r = Read(residual(), part, first, elements);
+                   r = ReadResidual(part, first, elements);
       View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);
       View mean = PerPlanes(means, part, part.channels);
       View out = Sums(sums, part, part.channels, 3, block, count);
       Call("gradient_sums", part.size < kLarge ? kernels_.gradient_sums_small : kernels_.gradient_sums_large,
-           x.Planes(), dy.Planes(), r.Planes(), forward, mean, has_residual(), problem_.slope, active() ? 1 : 0, out);
+           x.Planes(), dy.Planes(), (has_residual() ? r : x).Planes(), forward, mean, has_residual(), problem_.slope,
+           active() ? 1 : 0, out);
     });
   }
 
@@ -178,7 +196,7 @@ class BackwardEngine : public GradientResults {
     Call("wide_gradient", kernel, x, dy, r, numbers.scale.Columns(rest), numbers.shift.Columns(rest),
          numbers.mean.Columns(rest, Element::kF64), numbers.rstd.Columns(rest, Element::kF64), has_residual(),
          problem_.slope, problem_.frozen, only_g, numbers.mean.Columns(rest, Element::kF32),
-         numbers.rstd.Columns(rest, Element::kF32), numbers.narrow, shares_.Adds(tiny.list), dx, sums);
+         numbers.rstd.Columns(rest, Element::kF32), numbers.narrow, shares_->Adds(tiny.list), dx, sums);
   }
 
   void Tiny(const Part &part) {
@@ -226,18 +244,18 @@ class BackwardEngine : public GradientResults {
 
   // Where the shares of tiny planes go that somebody wants, but not the kernels' own way.
   double *SumsOf(const TinyPart &tiny, double *own) const {
-    return shares_.wanted() && !shares_.Direct(tiny.list) ? own : nullptr;
+    return shares_->wanted() && !shares_->Direct(tiny.list) ? own : nullptr;
   }
 
   // (The residual's gradient is made beside the sums, which are those of x.)
   View TinySums(const TinyPart &tiny, bool only_g, double *sums, bool rest) const {
-    return !only_g && shares_.Direct(tiny.list) ? shares_.Of(tiny.part)
-                                                : tiny.Numbers(only_g ? nullptr : sums, 2, rest);
+    return !only_g && shares_->Direct(tiny.list) ? shares_->Of(tiny.part)
+                                                 : tiny.Numbers(only_g ? nullptr : sums, 2, rest);
   }
 
   void RecordTiny(const TinyPart &tiny, const double *sums) {
     if (outcome_.failed() || !sums) return;
-    shares_.Record(tiny.part, [&](int64_t n, int64_t c, int which) { return sums[tiny.At(n, c, which, 2)]; });
+    shares_->Record(tiny.part, [&](int64_t n, int which) { return sums + tiny.At(n, which, 2); });
   }
 
   // Where only the gradients of scale and shift are wanted.
@@ -253,18 +271,19 @@ class BackwardEngine : public GradientResults {
     View out(shares, {{1, 1}, {2, row}, {1, 0}});
     View mean(means, {{1, 1}, {1, 0}}), rstd(rstds, {{1, 1}, {1, 0}});
     const Window x = Read(problem_.x, plane, 0, plane.size), dy = Read(problem_.dy, plane, 0, plane.size),
-                 r = Read(residual(), plane, 0, plane.size);
+                 r = ReadResidual(plane, 0, plane.size);
     for (const bool only_g : {true, false}) {
       const Array &to = only_g ? problem_.dresidual : problem_.dx;
       if (only_g && !to.data) continue;
       const Window dx = Written(to.data ? to : Nowhere(plane.size), plane, 0, plane.size);
-      Call("wide_gradient", kernels_.wide_gradient_along, x.Elements(), dy.Elements(), r.Elements(), Scale(plane),
-           Shift(plane), mean, rstd, has_residual(), problem_.slope, problem_.frozen, only_g, dx.Elements(), out);
+      Call("wide_gradient", kernels_.wide_gradient_along, x.Elements(), dy.Elements(),
+           (has_residual() ? r : x).Elements(), Scale(plane), Shift(plane), mean, rstd, has_residual(), problem_.slope,
+           problem_.frozen, only_g, dx.Elements(), out);
       if (!outcome_.failed() && to.data) dx.Flush();
     }
   }
 
-  Shares shares_{problem_, plan_};
+  Shares *shares_ = nullptr;
 };
 
 }  // namespace

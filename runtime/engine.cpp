@@ -1,19 +1,36 @@
 #include "engine.h"
 
 namespace haline {
+namespace {
+
+// A number for each plane of a part, the same for all.
+template <typename T>
+struct Alike {
+  explicit constexpr Alike(T value) { std::fill_n(values, kSlots, value); }
+  T values[kSlots];
+};
+constexpr Alike<float> kZeros{0}, kOnes{1};
+constexpr Alike<double> kWideZeros{0}, kWideOnes{1};
+
+}  // namespace
 
 View Engine::Dense::Make(const PerPlane &values, double otherwise, Element math, const Part &part, double *copy) {
   const int64_t channels = part.channels;
-  if (values && values.element == math && (values.c_stride == 1 || channels == 1)) {
+  if (!values) {
+    const void *const narrow = otherwise == 0 ? kZeros.values : kOnes.values;
+    const void *const wide = otherwise == 0 ? kWideZeros.values : kWideOnes.values;
+    return View(math == Element::kF64 ? wide : narrow, math, {{channels, 1}, {part.batch, 0}});
+  }
+  if (values.element == math && (values.c_stride == 1 || channels == 1)) {
     if (part.batch == 1 || (values.n_stride >= 0 && values.n_stride < (1 << 20))) {
       return View(values.at(part.n, part.c), math, {{channels, 1}, {part.batch, values.n_stride}});
     }
   }
-  const int64_t batch = values && values.n_stride != 0 ? part.batch : 1;
+  const int64_t batch = values.n_stride != 0 ? part.batch : 1;
   for (int64_t n = 0; n < batch; n++) {
     for (int64_t c = 0; c < channels; c++) {
-      const double value = values ? values.Get(part.n + n, part.c + c) : otherwise;
-      haline::Write(math, reinterpret_cast<char *>(copy) + (n * channels + c) * Size(math), value);
+      char *const to = reinterpret_cast<char *>(copy) + (n * channels + c) * Size(math);
+      haline::Write(math, to, values.Get(part.n + n, part.c + c));
     }
   }
   return View(copy, math, {{channels, 1}, {part.batch, batch == 1 ? 0 : channels}});
@@ -82,13 +99,13 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
   const bool direct = Window::Direct(x, part);
   View out = PerPlanes(pivots, part, part.channels);
   if (direct && before->waits()) {
-    const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
+    const Window window(x, part, 0, part.size, Window::kRead, &spare_, &outcome_);
     View planes = window.Planes();
     View result = Sums(sums, part, part.channels, 2, 0, steps);
     if (Flow(before, part, planes, out, result)) return;
   }
   if (direct) {
-    const Window window(x, part, 0, part.size, Window::kRead, &outcome_);
+    const Window window(x, part, 0, part.size, Window::kRead, &spare_, &outcome_);
     Call("pivot", kernels_.pivot, window.Planes(), out);
   } else {
     PackedPivots(x, part, out);
@@ -96,7 +113,7 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
   const bool stepwise = before->waits();
   ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
     if (stepwise) Continue(before, part, block, steps, {&problem_.x});
-    const Window window(x, part, first, count, Window::kRead, &outcome_);
+    const Window window(x, part, first, count, Window::kRead, &spare_, &outcome_);
     View result = Sums(sums, part, part.channels, 2, block, blocks);
     View pivot = PerPlanes(pivots, part, part.channels);
     Call("moments", part.size < kLarge ? kernels_.moments_small : kernels_.moments_large, window.Planes(), pivot,

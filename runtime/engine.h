@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "copies.h"
 #include "kernels.h"
 #include "plan.h"
 #include "problem.h"
@@ -34,6 +35,8 @@ class alignas(64) Engine {
  public:
   Engine(const Problem &problem, const Plan &plan, const KernelSet &kernels)
       : problem_(problem), plan_(plan), kernels_(kernels.elements[static_cast<int>(problem.element)]) {}
+  // For copies of a part.
+  Engine(const Engine &of, const Problem &copied) : problem_(copied), plan_(of.plan_), kernels_(of.kernels_) {}
   virtual ~Engine() = default;
 
  protected:
@@ -42,29 +45,21 @@ class alignas(64) Engine {
   // and has to finish those that were left in `before`, its thread's part before.
   template <typename Late, typename F>
   void ForParts(const F &task) {
-    if (plan_.split && plan_.layout == Layout::kLast) return ForSamples<Late>(task);
-    if (plan_.split) {
-      Late late[2];
-      for (int64_t i = 0; i < problem_.planes() && !outcome_.failed(); i++) {
-        const int64_t n = i / problem_.channels;
-        task(Part{n, 1, i % problem_.channels, 1, problem_.rows * problem_.length(n)}, true, &late[0], &late[1]);
-      }
-      return;
-    }
+    if (plan_.split) return ForSplit<Late>(task);
     For(plan_.threads > 1, (plan_.parts + plan_.run - 1) / plan_.run, [&](int64_t run) {
       Late late[2];
       const int64_t end = std::min(plan_.parts, (run + 1) * plan_.run);
       for (int64_t i = run * plan_.run; i < end && !outcome_.failed(); i++) {
-        task(PartAt(i), false, &late[i % 2], &late[1 - i % 2]);
+        const int64_t now = plan_.stream ? i % 2 : 0;  // (else nothing waits)
+        task(PartAt(i), false, &late[now], &late[1 - now]);
       }
       FinishLast(&late[1 - end % 2]);
       if (plan_.stream) StreamFence();
     });
   }
 
-  // The split plan of channels-last tensors.
   template <typename Late, typename F>
-  void ForSamples(const F &task) {
+  void ForSplit(const F &task) {
     Late late[2];
     for (int64_t n = 0; n < problem_.batch; n++) {
       for (int64_t c = 0; c < problem_.channels && !outcome_.failed(); c += plan_.part_channels) {
@@ -131,6 +126,21 @@ class alignas(64) Engine {
     For(parallel, blocks, [&](int64_t b) { f(b, 1, b * kBlock, b == blocks - 1 ? part.size - b * kBlock : kBlock); });
   }
 
+  // Calls f(first element, elements) for what makes up a part's planes, whose elements are worked on each for itself:
+  // all, or blocks, or, where they are copied, pieces that L2 holds; from the end backwards, as the end is what the
+  // caches hold.
+  template <typename F>
+  void ForPieces(const Part &part, bool parallel, bool direct, const F &f) {
+    if (!parallel && direct) return f(0, part.size);
+    const int64_t copied = std::max(kCopiedElements / part.planes(), kLanes) / kLanes * kLanes;
+    const int64_t most = direct ? kBlock : copied;
+    const int64_t last = (direct ? Blocks(part.size) : CeilDiv(part.size, most)) - 1;
+    For(parallel, last + 1, [&](int64_t i) {
+      const int64_t first = (last - i) * most;
+      f(first, i == 0 ? part.size - first : most);
+    });
+  }
+
   template <typename... Params, typename... Args>
   void Call(const char *name, const Kernel<Params...> &kernel, Args &&...args) {
     if (outcome_.failed()) return;
@@ -138,16 +148,31 @@ class alignas(64) Engine {
     if (code != 0) outcome_.Keep(FromHalide(code, name));
   }
 
+  // Calls f(problem) for copies of a part's tensors, and copies its results back.
+  template <typename F>
+  void WithCopies(const Part &part, Scratch *scratch, const F &f) {
+    const Copies copies(problem_, plan_.layout, part, scratch, &outcome_);
+    if (outcome_.failed()) return;
+    outcome_.Keep(f(copies.problem()));
+    if (!outcome_.failed()) copies.Flush();
+  }
+
   Window Read(const Array &array, const Part &part, int64_t first, int64_t count) {
-    return Window(problem_.Valid(array, part.n), part, first, count, Window::kRead, &outcome_);
+    return Window(problem_.Valid(array, part.n), part, first, count, Window::kRead, &spare_, &outcome_);
   }
   Window Written(const Array &array, const Part &part, int64_t first, int64_t count) {
-    return Window(problem_.Valid(array, part.n), part, first, count, Window::kWrite, &outcome_);
+    return Window(problem_.Valid(array, part.n), part, first, count, Window::kWrite, &spare_, &outcome_);
+  }
+
+  // The residual, where there is one; else what is not used.
+  Window ReadResidual(const Part &part, int64_t first, int64_t count) {
+    const Window::Use use = has_residual() ? Window::kRead : Window::kNone;
+    return Window(problem_.Valid(problem_.residual, part.n), part, first, count, use, &spare_, &outcome_);
   }
 
   // Whether the results in `to` go past the caches: computed in tiles, from inputs that the kernels can take.
   bool Streams(const Part &part, std::initializer_list<const Array *> arrays) const {
-    return plan_.stream && Direct(part, arrays);
+    return plan_.stream && plan_.layout == Layout::kPlanes && Direct(part, arrays);
   }
   bool Direct(const Part &part, std::initializer_list<const Array *> arrays) const {
     for (const Array *array : arrays) {
@@ -161,6 +186,7 @@ class alignas(64) Engine {
   struct Waiting {
     Part part{};
     int64_t tiles = 0, done = 0;
+    Scratch scratch;
     bool waits() const { return done < tiles; }
   };
   // Writes the tile, fetching meanwhile.
@@ -214,7 +240,8 @@ class alignas(64) Engine {
     return heap->get();
   }
 
-  // scale or shift, say, of a part, in the type that kernels take: a view of the caller's memory or of a copy.
+  // scale or shift, say, of a part, in the type that kernels take: a view of the caller's memory, or of a copy, or of
+  // what is `otherwise`, 0 or 1.
   class Dense {
    public:
     Dense(const PerPlane &values, double otherwise, Element math, const Part &part);
@@ -306,6 +333,7 @@ class alignas(64) Engine {
   const Problem &problem_;
   const Plan &plan_;
   const ElementKernels &kernels_;
+  Spare spare_;
   Outcome outcome_;
 };
 

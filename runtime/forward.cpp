@@ -17,9 +17,10 @@ class ForwardEngine : public ForwardResults {
   using ForwardResults::ForwardResults;
 
   haline_status Run() {
+    Memory<double> statistics;
     if (problem_.running_mean || problem_.running_variance) {
       const int64_t count = 2 * problem_.planes() + 1;
-      statistics_.reset(static_cast<double *>(std::calloc(count, sizeof(double))));
+      statistics.reset(statistics_ = static_cast<double *>(std::calloc(count, sizeof(double))));
       if (!statistics_)
         return Fail(HALINE_OUT_OF_MEMORY, "out of memory for the running statistics of %lld planes",
                     static_cast<long long>(problem_.planes()));
@@ -28,15 +29,38 @@ class ForwardEngine : public ForwardResults {
       Normalize(part, parallel, now, before);
       Finish(before);
     });
-    if (!outcome_.failed() && statistics_) UpdateRunning(problem_, statistics_.get());
+    if (!outcome_.failed() && statistics_) UpdateRunning(problem_, statistics_);
     return outcome_.Tell();
   }
 
  private:
+  ForwardEngine(const ForwardEngine &of, const Problem &copied)
+      : ForwardResults(of, copied), statistics_(of.statistics_) {}
+
   void Normalize(const Part &part, bool parallel, Late *now, Late *before) {
     if (part.size == 0) {
-      Record(part, [](int64_t, int64_t, int) { return 0.0; });
-    } else if (part.size < kTiny && !problem_.given) {
+      static constexpr double kZeros[kSlots] = {};
+      Record(part, [](int64_t, int) { return kZeros; });
+    } else if (plan_.copied) {
+      WithCopies(part, &now->scratch, [&](const Problem &copied) {
+        ForwardEngine engine(*this, copied);
+        engine.Compute(part, parallel, now, before);
+        return engine.outcome_.Tell();
+      });
+    } else {
+      Compute(part, parallel, now, before);
+    }
+    if (!problem_.lengths || !problem_.y.data) return;
+    for (int64_t c = 0; c < part.channels; c++) {
+      Array y = problem_.y;
+      y.data = y.plane(0, part.c + c);
+      FillRows(y, part.n, 1, problem_.length(part.n), problem_.extent);
+    }
+  }
+
+  // The results of planes that have elements.
+  void Compute(const Part &part, bool parallel, Late *now, Late *before) {
+    if (part.size < kTiny && !problem_.given) {
       Tiny(part);
     } else if (const int64_t whole = parallel ? 0 : WholeChannels(part); whole > 0) {
       Whole({part.n, part.batch, part.c, whole, part.size}, now, before);
@@ -45,12 +69,6 @@ class ForwardEngine : public ForwardResults {
       }
     } else {
       Fast(part, parallel, now, before);
-    }
-    if (!problem_.lengths || !problem_.y.data) return;
-    for (int64_t c = 0; c < part.channels; c++) {
-      Array y = problem_.y;
-      y.data = y.plane(0, part.c + c);
-      FillRows(y, part.n, 1, problem_.length(part.n), problem_.extent);
     }
   }
 
@@ -85,15 +103,15 @@ class ForwardEngine : public ForwardResults {
            out);
     }
     if (outcome_.failed()) return;
-    const auto number = [&](int64_t n, int64_t c, int which) { return numbers[(n * kWholeColumns + which) * row + c]; };
-    Record(part, [&](int64_t n, int64_t c, int which) { return number(n, c, kWholeMean + which); });
+    const auto column = [&](int64_t n, int which) { return numbers + (n * kWholeColumns + which) * row; };
+    Record(part, [&](int64_t n, int which) { return column(n, kWholeMean + which); });
     bool all_fast = true;
     for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < row; c++) all_fast &= number(n, c, kWholeFast) != 0;
+      for (int64_t c = 0; c < row; c++) all_fast &= column(n, kWholeFast)[c] != 0;
     }
     if (all_fast) return;
     ForRuns(
-        part, [&](int64_t n, int64_t c) { return last == (number(n, c, kWholeFast) == 0); },
+        part, [&](int64_t n, int64_t c) { return last == (column(n, kWholeFast)[c] == 0); },
         [&](const Part &run, int64_t, int64_t) {
           if (last) Fast(run, false, now, before);
         },
@@ -110,14 +128,16 @@ class ForwardEngine : public ForwardResults {
     double *const sums = Room(own_sums, 2 * kSlots, 2 * row * part.batch * blocks, &heap);
     if (!sums) return;
     double count = static_cast<double>(part.size), eps = problem_.eps;
+    // Of given statistics by channel all samples have the same coefficients.
+    const bool alike = problem_.given && !PerPlane::Varies({&problem_.mean, &problem_.rstd, &problem_.variance,
+                                                            &problem_.scale, &problem_.shift});
+    const Part made{part.n, alike ? 1 : part.batch, part.c, part.channels, part.size};
     if (problem_.given) {
       // Sums that have the given statistics: one element about the mean, whose square is the variance, or all of M2.
-      for (int64_t n = 0; n < part.batch; n++) {
-        for (int64_t c = 0; c < part.channels; c++) {
-          pivots[n * row + c] = problem_.mean.Get(part.n + n, part.c + c);
-          sums[2 * n * row + c] = 0;
-          sums[(2 * n + 1) * row + c] = GivenVariance(part.n + n, part.c + c);
-        }
+      for (int64_t n = 0; n < made.batch; n++) {
+        problem_.mean.GetRow(part.n + n, part.c, part.channels, pivots + n * row);
+        std::fill_n(sums + 2 * n * row, part.channels, 0.0);
+        GivenVariances(part.n + n, part.c, part.channels, sums + (2 * n + 1) * row);
       }
       count = static_cast<double>(problem_.given_count);
       if (problem_.rstd) eps = 0;
@@ -125,17 +145,20 @@ class ForwardEngine : public ForwardResults {
       Moments(part, parallel, pivots, sums, before);
     }
     // (Of one block where the statistics are given.)
-    View pivot = PerPlanes(pivots, part, row);
-    View in(sums, {{row, 1}, {2, row}, {blocks, 2 * row}, {part.batch, 2 * row * blocks}});
-    View out = Columns(coefficients, part, row, kColumns, row);
-    Call("coefficients", kernels_.coefficients, pivot, in, Scale(part), Shift(part), eps, count, out);
+    View pivot = PerPlanes(pivots, made, row);
+    View in(sums, {{row, 1}, {2, row}, {blocks, 2 * row}, {made.batch, 2 * row * blocks}});
+    View out = Columns(coefficients, made, row, kColumns, row);
+    Call("coefficients", kernels_.coefficients, pivot, in, Scale(made), Shift(made), eps, count, out);
+    for (int64_t n = made.batch; n < part.batch; n++) {
+      std::copy_n(coefficients, kMean * row, coefficients + n * kColumns * row);
+    }
     if (outcome_.failed()) return;
 
-    const auto column = [&](int64_t n, int64_t c, int which) { return coefficients[(n * kColumns + which) * row + c]; };
-    if (!problem_.given) Record(part, [&](int64_t n, int64_t c, int which) { return column(n, c, kMean + which); });
+    const auto column = [&](int64_t n, int which) { return coefficients + (n * kColumns + which) * row; };
+    Record(part, [&](int64_t n, int which) { return column(n, kMean + which); });
     bool all_fast = true;
     for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && column(n, c, kFast) != 0;
+      for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && column(n, kFast)[c] != 0;
     }
     if ((all_fast || problem_.given) && !parallel && Streams(part)) {
       now->row = row;
@@ -145,17 +168,18 @@ class ForwardEngine : public ForwardResults {
     if (all_fast || problem_.given || over) Apply(part, parallel, coefficients, row);
     if (all_fast || problem_.given) return;
     ForRuns(
-        part, [&](int64_t n, int64_t c) { return column(n, c, kFast) != 0; },
+        part, [&](int64_t n, int64_t c) { return column(n, kFast)[c] != 0; },
         [&](const Part &run, int64_t n, int64_t c) {
           if (!over) Apply(run, parallel, coefficients + n * kColumns * row + c, row);
         },
         [&](const Part &plane, int64_t, int64_t) { Wide(plane); });
   }
 
-  double GivenVariance(int64_t n, int64_t c) const {
-    if (!problem_.rstd) return problem_.variance.Get(n, c);
-    const double rstd = problem_.rstd.Get(n, c);
-    return rstd == 0 ? 0 : 1 / (rstd * rstd);  // rstd = 0 is what a constant plane without eps has
+  void GivenVariances(int64_t n, int64_t c, int64_t channels, double *values) const {
+    if (!problem_.rstd) return problem_.variance.GetRow(n, c, channels, values);
+    problem_.rstd.GetRow(n, c, channels, values);
+    // rstd = 0 is what a constant plane without eps has.
+    for (int64_t i = 0; i < channels; i++) values[i] = values[i] == 0 ? 0 : 1 / (values[i] * values[i]);
   }
 
   // All in double: planes of which a vector is worked on together.
@@ -183,7 +207,7 @@ class ForwardEngine : public ForwardResults {
     }
     if (outcome_.failed()) return;
     y.Flush();
-    Record(part, [&](int64_t n, int64_t c, int which) { return statistics[tiny.At(n, c, which, kWideColumns)]; });
+    Record(part, [&](int64_t n, int which) { return statistics + tiny.At(n, which, kWideColumns); });
   }
 
   // y, or, where only the statistics are wanted, no memory.
@@ -199,14 +223,13 @@ class ForwardEngine : public ForwardResults {
   void Wide(const Part &part) {
     double statistics[kWideColumns * kSlots];
     View out = Columns(statistics, part, part.channels, kWideColumns, part.channels);
-    const Window x = Read(problem_.x, part, 0, part.size), r = Read(residual(), part, 0, part.size);
+    const Window x = Read(problem_.x, part, 0, part.size), r = ReadResidual(part, 0, part.size);
     const Window y = Written(Target(part.size), part, 0, part.size);
-    Call("wide", kernels_.wide_along, x.Elements(), r.Elements(), Scale(part), Shift(part), has_residual(),
-         problem_.slope, problem_.eps, y.Elements(), out);
+    Call("wide", kernels_.wide_along, x.Elements(), (has_residual() ? r : x).Elements(), Scale(part), Shift(part),
+         has_residual(), problem_.slope, problem_.eps, y.Elements(), out);
     if (outcome_.failed()) return;
     if (problem_.y.data) y.Flush();
-    Record(part,
-           [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
+    Record(part, [&](int64_t n, int which) { return statistics + (n * kWideColumns + which) * part.channels; });
   }
 
   void WideLast(const Part &part) {
@@ -215,36 +238,36 @@ class ForwardEngine : public ForwardResults {
     View out = Columns(statistics, part, part.channels, kWideColumns, row);
     View x = Last(problem_.x, part, 0, part.size), r = Last(residual(), part, 0, part.size),
          y = Last(problem_.y, part, 0, part.size);
-    Call("wide", kernels_.wide_across_last, x, r, Scale(part), Shift(part), has_residual(), problem_.slope,
-         problem_.eps, y, out);
+    const bool bare = row == 0 && !has_residual();
+    Call("wide", bare ? kernels_.wide_across_last_bare : kernels_.wide_across_last, x, r, Scale(part), Shift(part),
+         has_residual(), problem_.slope, problem_.eps, y, out);
     if (outcome_.failed()) return;
-    Record(part,
-           [&](int64_t n, int64_t c, int which) { return statistics[(n * kWideColumns + which) * part.channels + c]; });
+    Record(part, [&](int64_t n, int which) { return statistics + (n * kWideColumns + which) * part.channels; });
   }
 
-  // value(n, c, which) is what a plane's statistics are, as in WideColumn.
+  // row(n, which) are the statistics of a sample's planes, as in WideColumn.
   template <typename F>
-  void Record(const Part &part, const F &value) {
+  void Record(const Part &part, const F &row) {
     if (problem_.given) return;
     if (!statistics_ && !problem_.mean && !problem_.rstd && !problem_.variance && !problem_.m2) return;
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0; c < part.channels; c++) {
-        const double mean = value(n, c, kWideMean), variance = value(n, c, kWideVariance);
-        const int64_t at_n = part.n + n, at_c = part.c + c;
-        if (problem_.mean) problem_.mean.Set(at_n, at_c, mean);
-        if (problem_.variance) problem_.variance.Set(at_n, at_c, variance);
-        if (problem_.rstd) problem_.rstd.Set(at_n, at_c, value(n, c, kWideRstd));
-        if (problem_.m2) problem_.m2.Set(at_n, at_c, variance * static_cast<double>(part.size));
-        if (!statistics_) continue;
-        double *const kept = &statistics_[2 * (at_n * problem_.channels + at_c)];
-        kept[0] = mean;
-        // Unbiased; one element says nothing of a variance.
-        kept[1] = part.size > 1 ? variance * (static_cast<double>(part.size) / static_cast<double>(part.size - 1)) : 0;
-      }
+    const double count = static_cast<double>(part.size);
+    for (int64_t i = 0; i < part.batch; i++) {
+      const int64_t n = part.n + i, channels = part.channels;
+      const double *const means = row(i, kWideMean), *const variances = row(i, kWideVariance);
+      if (problem_.mean) problem_.mean.SetRow(n, part.c, channels, means);
+      if (problem_.variance) problem_.variance.SetRow(n, part.c, channels, variances);
+      if (problem_.rstd) problem_.rstd.SetRow(n, part.c, channels, row(i, kWideRstd));
+      for (int64_t c = 0; c < channels && problem_.m2; c++) problem_.m2.Set(n, part.c + c, variances[c] * count);
+      if (!statistics_) continue;
+      double *const kept = statistics_ + 2 * n * problem_.channels + part.c;
+      std::copy_n(means, channels, kept);
+      // Unbiased; one element says nothing of a variance.
+      const double unbiased = part.size > 1 ? count / (count - 1) : 0;
+      for (int64_t c = 0; c < channels; c++) kept[problem_.channels + c] = part.size > 1 ? variances[c] * unbiased : 0;
     }
   }
 
-  Memory<double> statistics_;  // of each plane: mean and unbiased variance
+  double *statistics_ = nullptr;  // of each sample: its planes' means, then their unbiased variances
 };
 
 }  // namespace

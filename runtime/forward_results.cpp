@@ -50,18 +50,11 @@ void ForwardResults::WriteTile(const Waiting &waiting, int64_t tile, Fetches *fe
          });
 }
 
-// From the end backwards where the blocks are worked on one by one: the end is what the caches hold.
 void ForwardResults::Apply(const Part &part, bool parallel, const double *coefficients, int64_t row) {
   if (!problem_.y.data) return;
   if (plan_.layout == Layout::kLast) return ApplyLast(part, parallel, coefficients, row);
   const bool direct = Direct(part, {&problem_.x, &problem_.y, &residual()}), stream = Streams(part);
-  const int64_t last = Blocks(part.size) - 1;
-  ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
-    if (blocks == 1 && last > 0) {
-      block = last - block;
-      first = block * kBlock;
-      count = block == last ? part.size - first : kBlock;
-    }
+  ForPieces(part, parallel, direct, [&](int64_t first, int64_t count) {
     if (stream) {
       FlowAlone(part, first, count, coefficients, row);
       return StreamFence();
@@ -75,9 +68,10 @@ void ForwardResults::Apply(const Part &part, bool parallel, const double *coeffi
 
 void ForwardResults::CallApply(const Part &part, int64_t first, int64_t count, const double *coefficients, int64_t row,
                                View &out) {
-  const Window x = Read(problem_.x, part, first, count), r = Read(residual(), part, first, count);
+  const Window x = Read(problem_.x, part, first, count), r = ReadResidual(part, first, count);
   View in = Columns(coefficients, part, part.channels, kColumns, row);
-  Call("apply", kernels_.apply, x.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(), out);
+  Call("apply", kernels_.apply, x.Elements(), in, (has_residual() ? r : x).Elements(), has_residual(), problem_.slope,
+       form(), out);
 }
 
 }  // namespace haline

@@ -84,7 +84,7 @@ void GradientResults::Apply(const Part &part, bool parallel, const Numbers &numb
       return GradientApplyLast(part, parallel, to, form, means, numbers.coefficients, numbers.gradients, numbers.row);
     }
     const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
-    ForBlocks(part, parallel, direct, [&](int64_t, int64_t, int64_t first, int64_t count) {
+    ForPieces(part, parallel, direct, [&](int64_t first, int64_t count) {
       const Window out = Written(to, part, first, count);
       View view = out.Elements();
       Elementwise(part, first, count, numbers, form, view);
@@ -97,11 +97,11 @@ void GradientResults::Elementwise(const Part &part, int64_t first, int64_t count
                                   View &out) {
   const int64_t row = numbers.row;
   const Window x = Read(problem_.x, part, first, count), dy = Read(problem_.dy, part, first, count),
-               r = Read(residual(), part, first, count);
+               r = ReadResidual(part, first, count);
   View forward = Columns(numbers.coefficients, part, part.channels, kForwardColumns, row);
   View gradient = Columns(numbers.gradients, part, part.channels, kColumns, row);
-  Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), r.Elements(), forward,
-       MeansOf(part, numbers), has_residual(), problem_.slope, form, gradient, out);
+  Call("gradient_apply", kernels_.gradient_apply, x.Elements(), dy.Elements(), (has_residual() ? r : x).Elements(),
+       forward, MeansOf(part, numbers), has_residual(), problem_.slope, form, gradient, out);
 }
 
 }  // namespace haline

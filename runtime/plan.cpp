@@ -40,6 +40,20 @@ bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
   return OutgrowCaches(problem, tuning, threads);
 }
 
+bool Strided(const Problem &problem) {
+  bool strided = false;
+  ForArrays(problem, [&](const Array &array) { strided = strided || (array.data && !array.contiguous()); });
+  return strided;
+}
+
+// Planes of a part, no fewer: where channels lie side by side, as many as share a line, as each part copies what it
+// takes from all lines.
+int64_t CopiedTogether(const Problem &problem) {
+  bool across = false;
+  ForArrays(problem, [&](const Array &array) { across = across || (array.data && array.across()); });
+  return across ? std::min(problem.channels, LineChannels(problem.element)) : 1;
+}
+
 }  // namespace
 
 bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads) {
@@ -84,11 +98,19 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
     return plan;  // (by its name alone, as everywhere here: else each return copies)
   }
   plan.stream = Streams(problem, tuning, plan.threads);
-  const bool large = size > tuning.split_plane, few = planes < 2 * plan.threads && size >= 8 * kBlock;
+  const bool strided = Strided(problem);
+  const int64_t together = strided ? CopiedTogether(problem) : 1;
+  plan.copied = strided && size * together <= kMostCopiedElements;
+  if (plan.copied) plan.task_elements = std::min(plan.task_elements, kCopiedElements);
+  if (plan.copied && last && AcrossAll(problem)) plan.layout = Layout::kLast;
+  const bool large = size > tuning.split_plane, few = planes < 2 * plan.threads * together && size >= 8 * kBlock;
   plan.split = large || few;
   // With planes enough, each thread overlaps reading and writing on planes of its own.
   if (plan.stream) plan.split = plan.threads > 1 && (few || (large && planes < 8 * plan.threads));
-  if (plan.split) return plan;
+  if (plan.split) {
+    plan.part_channels = together;
+    return plan;
+  }
 
   // What one task has time and room for is one part: so it would come out below, too, after six divisions.
   if (plan.threads == 1 && !plan.stream && !problem.lengths && all <= plan.task_elements &&
@@ -100,7 +122,7 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   }
 
   // Planes of a part: what L2 holds, but the same number of parts for each thread. (A part costs half a microsecond.)
-  const int64_t budget = std::max<int64_t>(1, (plan.stream ? kStreamElements : tuning.task_elements) / size);
+  const int64_t budget = std::max<int64_t>(1, (plan.stream ? kStreamElements : plan.task_elements) / size);
   int64_t part_planes = budget;
   if (plan.threads > 1) part_planes = CeilDiv(planes, CeilDiv(CeilDiv(planes, budget), plan.threads) * plan.threads);
   const int64_t most_channels = std::max<int64_t>(1, kSlots / Blocks(size) / Part::kPad * Part::kPad);
@@ -111,7 +133,7 @@ Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool la
   } else if (plan.part_channels > whole) {
     plan.part_channels = CeilDiv(plan.part_channels, whole) * whole;
   }
-  plan.part_channels = std::min({plan.part_channels, channels, most_channels});
+  plan.part_channels = std::max(together, std::min({plan.part_channels, channels, most_channels}));
   plan.part_batch = 1;
   if (plan.part_channels == channels && !problem.lengths) {
     const int64_t padded = CeilDiv(channels, Part::kPad) * Part::kPad;

@@ -33,6 +33,8 @@ struct PivotRuns {
 };
 
 // Part of the schedule, as is what tuning.h has.
+constexpr int64_t kCopiedElements = 16384;        // of a part that is copied, about: L2 holds it beside its copies
+constexpr int64_t kMostCopiedElements = 1 << 18;  // planes of more are copied a block at a time: window.h
 constexpr int64_t kGroup = 16;              // tiny planes are worked on in groups: the widest vector of any back end
 constexpr int64_t kStep = 4 * kGroup;       // planes of a step of their kernels
 constexpr int64_t kSmallGroup = 8;          // small planes too, where one kernel does all that is done with them
@@ -112,10 +114,11 @@ enum class Layout { kPlanes, kLast };
 struct alignas(64) Plan {
   int threads = 1;
   Layout layout = Layout::kPlanes;
-  bool split = false;         // plane by plane (kLast: sample by sample), all threads on one
+  bool split = false;         // part by part, of one sample (kPlanes: as a rule of one plane), all threads on one
   bool stream = false;        // results go past the caches
+  bool copied = false;        // each part is, as the kernels can't take its tensors as they lie
   int64_t task_elements = 0;  // that a task should have, about
-  int64_t part_channels = 0;  // else a part is part_batch x part_channels planes
+  int64_t part_channels = 0;  // a part is part_batch x part_channels planes
   int64_t part_batch = 0;
   int64_t channel_parts = 0;
   int64_t parts = 0;
@@ -127,6 +130,8 @@ struct alignas(64) Plan {
 // `last`: whether there are kernels for channels-last tensors.
 Plan MakePlan(const Problem &problem, int threads, const Tuning &tuning, bool last);
 Layout CommonLayout(const Problem &problem);
+// Whether copies of the problem's tensors had better be channels-last, as these are but for what lies between.
+bool AcrossAll(const Problem &problem);
 // Whether the tensors are so large together that results had better go past the caches.
 bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads);
 // Whether the numbers of tiny planes need no room: nobody wants them, or they are added up by channel where the kernels

@@ -15,9 +15,9 @@ constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
 // Whether kernels can take the array as channels-last. (Absent ones don't matter.)
 bool IsLast(const Array &array, const Problem &problem) {
   if (!array.data) return true;
+  if (array.loop_count != 1 || array.c_stride != 1 || array.n_stride < 0) return false;
   const int64_t step = array.loops[0].stride;
-  if (array.loop_count != 1 || array.c_stride != 1 || step < problem.channels || array.n_stride < 0) return false;
-  return step <= kMost / problem.size();
+  return problem.size() == 1 || (step >= problem.channels && step <= kMost / problem.size());
 }
 
 // Of a sample that threads share, the channels of a part: whole lines, several of them, and as many parts as keep every
@@ -33,13 +33,23 @@ int64_t SharedChannels(const Problem &problem, const Plan &plan) {
 
 }  // namespace
 
+// Whether the kernels of channels-last tensors suit the problem. (Of planes of one element, results alone are made
+// across channels: their statistics have a kernel.)
+static bool SuitsLast(const Problem &problem) {
+  if (problem.channels < kLeastLast || problem.size() < (problem.given ? 1 : 2)) return false;
+  return problem.channels > kMostCopied || problem.size() < kTiny || problem.size() >= kLeastRows;
+}
+
 Layout CommonLayout(const Problem &problem) {
-  if (problem.channels < kLeastLast || problem.size() < 2) return Layout::kPlanes;
-  const bool small = problem.size() >= kTiny && problem.size() < kLeastRows;
-  if (small && problem.channels <= kMostCopied) return Layout::kPlanes;
-  bool last = true;
+  bool last = SuitsLast(problem);
   ForArrays(problem, [&](const Array &array) { last = last && IsLast(array, problem); });
   return last ? Layout::kLast : Layout::kPlanes;
+}
+
+bool AcrossAll(const Problem &problem) {
+  bool last = SuitsLast(problem);
+  ForArrays(problem, [&](const Array &array) { last = last && (!array.data || array.across()); });
+  return last;
 }
 
 // A task is some whole samples. Of few, threads share each: of small planes, which one kernel does, a thread has some

@@ -1,22 +1,29 @@
 #include "running.h"
 
+#include <algorithm>
+
 namespace haline {
 
 void UpdateRunning(const Problem &problem, const double *statistics) {
   int64_t samples = 0;
   for (int64_t n = 0; n < problem.batch; n++) samples += problem.rows * problem.length(n) > 0;
   if (samples == 0) return;
-  for (int64_t c = 0; c < problem.channels; c++) {
-    double sums[2] = {0, 0};
-    for (int64_t n = 0; n < problem.batch; n++) {
-      for (int i : {0, 1}) sums[i] += statistics[2 * (n * problem.channels + c) + i];
-    }
-    const PerPlane *const running[2] = {&problem.running_mean, &problem.running_variance};
-    for (int i : {0, 1}) {
-      if (!*running[i]) continue;
-      running[i]->Set(
-          0, c,
-          (1 - problem.momentum) * running[i]->Get(0, c) + problem.momentum * (sums[i] / static_cast<double>(samples)));
+  constexpr int64_t kStep = 64;  // channels that are added up together
+  for (int64_t first = 0; first < problem.channels; first += kStep) {
+    const int64_t channels = std::min(kStep, problem.channels - first);
+    for (int which : {0, 1}) {
+      const PerPlane &running = which == 0 ? problem.running_mean : problem.running_variance;
+      if (!running) continue;
+      double sums[kStep] = {}, values[kStep];
+      for (int64_t n = 0; n < problem.batch; n++) {
+        const double *const row = statistics + (2 * n + which) * problem.channels + first;
+        for (int64_t c = 0; c < channels; c++) sums[c] += row[c];
+      }
+      running.GetRow(0, first, channels, values);
+      for (int64_t c = 0; c < channels; c++) {
+        values[c] = (1 - problem.momentum) * values[c] + problem.momentum * (sums[c] / static_cast<double>(samples));
+      }
+      running.SetRow(0, first, channels, values);
     }
   }
 }

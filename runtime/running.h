@@ -7,7 +7,7 @@
 namespace haline {
 
 // As PyTorch's track_running_stats: running = (1 - momentum) * running + momentum * (mean over the samples).
-// `statistics`: each plane's mean and unbiased variance.
+// `statistics`: of each sample its planes' means, then their unbiased variances.
 void UpdateRunning(const Problem &problem, const double *statistics);
 
 }  // namespace haline

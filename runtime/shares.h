@@ -3,6 +3,7 @@
 #ifndef HALINE_RUNTIME_SHARES_H_
 #define HALINE_RUNTIME_SHARES_H_
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "plan.h"
@@ -39,19 +40,26 @@ class Shares {
                 {{part.channels, 1}, {2, channels}, {part.batch, in_order_ ? 0 : 2 * channels}});
   }
 
-  // value(n, c, 0 or 1) is a plane's share of the gradients of shift and scale.
+  // row(n, 0 or 1) are the shares of a sample's planes of the gradients of shift and scale.
   template <typename F>
-  void Record(const Part &part, const F &value) {
+  void Record(const Part &part, const F &row) {
     const PerPlane *const results[2] = {&problem_.dshift, &problem_.dscale};
     for (int i : {0, 1}) {
       const bool by_plane = ByPlane(*results[i]);
       for (int64_t n = 0; n < part.batch && (by_plane || sums_); n++) {
+        const double *const values = row(n, i);
+        if (by_plane) results[i]->SetRow(part.n + n, part.c, part.channels, values);
         double *const sums = sums_ ? sums_.get() + At(part.n + n, part.c) + i * problem_.channels : nullptr;
-        for (int64_t c = 0; by_plane && c < part.channels; c++) results[i]->Set(part.n + n, part.c + c, value(n, c, i));
-        for (int64_t c = 0; sums && c < part.channels; c++) {
-          sums[c] = in_order_ ? sums[c] + value(n, c, i) : value(n, c, i);
-        }
+        for (int64_t c = 0; sums && c < part.channels; c++) sums[c] = in_order_ ? sums[c] + values[c] : values[c];
       }
+    }
+  }
+  // The same of planes without elements.
+  void RecordNone(const Part &part) {
+    static constexpr double kZeros[kSlots] = {};
+    for (int64_t c = 0; c < part.channels; c += kSlots) {
+      const int64_t channels = std::min(kSlots, part.channels - c);
+      Record({part.n, part.batch, part.c + c, channels, part.size}, [](int64_t, int) { return kZeros; });
     }
   }
 

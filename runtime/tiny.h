@@ -18,9 +18,9 @@ struct TinyPart {
         whole(columns / kGroup * kGroup),
         padded((columns + kGroup - 1) / kGroup * kGroup) {}
 
-  // Where plane (c, n)'s number `which` of `count` is in memory that the kernels have filled.
-  int64_t At(int64_t n, int64_t c, int which, int count) const {
-    return list ? which * padded + n * part.channels + c : (n * count + which) * columns + c;
+  // Where sample n's numbers `which` of `count` begin in memory that the kernels have filled.
+  int64_t At(int64_t n, int which, int count) const {
+    return list ? which * padded + n * part.channels : (n * count + which) * columns;
   }
   // Without `data` the kernels keep none of them: a stride of 0 tells them. (Without memory they would tell its bounds,
   // where they check their arguments, and do nothing else.)

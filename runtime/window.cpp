@@ -12,6 +12,25 @@ void Outcome::Keep(haline_status status) {
   message_[sizeof(message_) - 1] = '\0';
 }
 
+Memory<char> Spare::Take(int64_t *bytes) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (int i = 0; i < count_; i++) {
+      if (kept_[i].bytes < *bytes) continue;
+      *bytes = kept_[i].bytes;
+      Memory<char> memory = std::move(kept_[i].memory);
+      kept_[i] = std::move(kept_[--count_]);
+      return memory;
+    }
+  }
+  return Memory<char>(static_cast<char *>(std::malloc(*bytes)));
+}
+
+void Spare::Give(Memory<char> memory, int64_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (count_ < kMost) kept_[count_++] = {std::move(memory), bytes};
+}
+
 bool Window::Direct(const Array &array, const Part &part) {
   if (!array.data || !array.contiguous()) return false;  // null is no place to write, even for planes of one element
   // Halide's strides, and the distances that they add up to, are 32 bits wide.
@@ -21,8 +40,10 @@ bool Window::Direct(const Array &array, const Part &part) {
          batch <= kMost && part.size + channels + batch <= kMost;
 }
 
-Window::Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Outcome *outcome)
-    : array_(array), part_(part), first_(first), count_(count) {
+Window::Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Spare *spare,
+               Outcome *outcome)
+    : array_(array), part_(part), first_(first), count_(count), spare_(spare) {
+  if (use == kNone) return;
   const int64_t size = Size(array.element);
   if (Direct(array, part)) {
     row_ = array.c_stride;
@@ -30,14 +51,15 @@ Window::Window(const Array &array, const Part &part, int64_t first, int64_t coun
     data_ = array.plane(part.n, part.c) + first * size;
     return;
   }
-  row_ = count;
-  sample_ = part.channels * count;
-  copy_.reset(static_cast<char *>(std::malloc(part.planes() * count * size)));
+  row_ = CopiedRow(count, array.element);
+  sample_ = part.channels * row_;
+  copy_bytes_ = part.planes() * row_ * size;
+  copy_ = spare->Take(&copy_bytes_);
   if (!(data_ = copy_.get())) {
     outcome->Keep(Fail(HALINE_OUT_OF_MEMORY,
                        "out of memory: %lld bytes wanted to copy planes whose strides the "
                        "kernels don't take",
-                       static_cast<long long>(part.planes() * count * size)));
+                       static_cast<long long>(copy_bytes_)));
   } else if (use == kRead) {
     Pack(array, part, first, count, data_, row_);
   }

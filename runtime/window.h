@@ -5,9 +5,12 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 #include "array.h"
 #include "error.h"
+#include "stream.h"
 #include "view.h"
 
 namespace haline {
@@ -31,13 +34,40 @@ struct Free {
 template <typename T>
 using Memory = std::unique_ptr<T[], Free>;
 
+// Memory of windows that are done with, for those that follow: else the system would map and clear it for each. Safe to
+// use from any thread.
+class Spare {
+ public:
+  // At least `*bytes`, which tells how many there are then; null: there is none.
+  Memory<char> Take(int64_t *bytes);
+  void Give(Memory<char> memory, int64_t bytes);
+
+ private:
+  static constexpr int kMost = 16;
+  std::mutex mutex_;
+  int count_ = 0;
+  struct {
+    Memory<char> memory;
+    int64_t bytes;
+  } kept_[kMost];
+};
+
+// Planes that are copied lie an odd number of lines apart: by a power of two, they all would lie in few sets of L1.
+constexpr int64_t CopiedRow(int64_t count, Element element) {
+  const int64_t line = kLine / Size(element);
+  return ((count + line - 1) / line | 1) * line;
+}
+
 // Elements [first, first + count) of the planes of a part, as the kernels take them: where they are, if their strides
 // allow, or else in a copy.
 class Window {
  public:
   enum Use { kRead, kWrite, kNone };
 
-  Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Outcome *outcome);
+  Window(const Array &array, const Part &part, int64_t first, int64_t count, Use use, Spare *spare, Outcome *outcome);
+  ~Window() {
+    if (copy_) spare_->Give(std::move(copy_), copy_bytes_);
+  }
 
   View Elements() const { return Make(data_, first_, count_); }
   // As if the whole planes were there.
@@ -56,9 +86,11 @@ class Window {
   const Array array_;
   const Part part_;
   const int64_t first_, count_;
-  int64_t row_, sample_;  // strides of a plane and of a sample
+  int64_t row_ = 0, sample_ = 0;  // strides of a plane and of a sample
   char *data_ = nullptr;
   Memory<char> copy_;
+  int64_t copy_bytes_ = 0;
+  Spare *const spare_;
 };
 
 }  // namespace haline

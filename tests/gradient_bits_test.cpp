@@ -117,6 +117,34 @@ TEST_P(GradientBitsTest, SameInPlaceAtAnyAlignmentAndInEveryLayout) {
   }
 }
 
+// Rows with something between them, of planes of every kind, copied whole and block by block.
+TEST_P(GradientBitsTest, SameOfCrops) {
+  int64_t turn = 0;
+  for (const Shape &shape : std::vector<Shape>{{3, 4, 1, 3},
+                                               {3, 18, 2, 2},
+                                               {2, 33, 5, 6},
+                                               {2, 17, 9, 8},
+                                               {2, 35, 13, 12},
+                                               {1, 3, 40, 41},
+                                               {1, 17, 129, 130},
+                                               {1, 1, 515, 513}}) {
+    for (int i = 0; i < (Count(shape) < 10000 ? 12 : 3); i++) {
+      const GradientCase plain = MakeGradientCase(shape, turn++);
+      const GradientResult wanted = Run(plain);
+      for (const Place place : {Place::kOwn, Place::kOverX, Place::kOverDy}) {
+        for (const bool channels_last : {false, true}) {
+          GradientCase c = plain;
+          c.place = place;
+          c.channels_last = channels_last;
+          c.crop = 3;
+          c.misaligned = static_cast<int>(place) * 5 + channels_last;
+          ExpectSame(Run(c), wanted, Describe(c));
+        }
+      }
+    }
+  }
+}
+
 // dx of each plane, and its shares of dscale and dshift, which are the same sums whoever adds them up.
 TEST_P(GradientBitsTest, SameAloneAndInABatch) {
   for (GradientCase &c : Cases()) {

@@ -38,6 +38,7 @@ struct GradientCase {
   Place place = Place::kOwn;
   int misaligned = 0;  // tensors of x's shape start this many elements past a multiple of 64 bytes
   bool channels_last = false;
+  int64_t crop = 0;  // columns that the tensors in memory have more, whose elements are nobody's
 
   int64_t batch() const { return shape[0]; }
   int64_t channels() const { return shape[1]; }
