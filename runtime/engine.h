@@ -1,4 +1,4 @@
-// What the forward and the backward pass share: running a plan's tasks, and what their kernels are called with.
+// What the forward and the backward pass share beside their tasks: what their kernels are called with.
 #ifndef HALINE_RUNTIME_ENGINE_H_
 #define HALINE_RUNTIME_ENGINE_H_
 
@@ -6,12 +6,8 @@
 #include <cmath>
 #include <utility>
 
-#include "copies.h"
 #include "kernels.h"
-#include "plan.h"
-#include "problem.h"
-#include "stream.h"
-#include "threads.h"
+#include "tasks.h"
 #include "tiles.h"
 #include "view.h"
 #include "window.h"
@@ -31,58 +27,14 @@ class Inputs {
   int count_ = 0;
 };
 
-class alignas(64) Engine {
+class Engine : public Tasks {
  public:
   Engine(const Problem &problem, const Plan &plan, const KernelSet &kernels)
-      : problem_(problem), plan_(plan), kernels_(kernels.elements[static_cast<int>(problem.element)]) {}
+      : Tasks(problem, plan), kernels_(kernels.elements[static_cast<int>(problem.element)]) {}
   // For copies of a part.
-  Engine(const Engine &of, const Problem &copied) : problem_(copied), plan_(of.plan_), kernels_(of.kernels_) {}
-  virtual ~Engine() = default;
+  Engine(const Engine &of, const Problem &copied) : Tasks(copied, of.plan_), kernels_(of.kernels_) {}
 
  protected:
-  // Calls task(part, parallel, &now, &before) for parts that make up the whole problem. Where `parallel` is true, one
-  // part after the other, and the task may use For itself. Else the task may leave its results to be written in `now`,
-  // and has to finish those that were left in `before`, its thread's part before.
-  template <typename Late, typename F>
-  void ForParts(const F &task) {
-    if (plan_.split) return ForSplit<Late>(task);
-    For(plan_.threads > 1, (plan_.parts + plan_.run - 1) / plan_.run, [&](int64_t run) {
-      Late late[2];
-      const int64_t end = std::min(plan_.parts, (run + 1) * plan_.run);
-      for (int64_t i = run * plan_.run; i < end && !outcome_.failed(); i++) {
-        const int64_t now = plan_.stream ? i % 2 : 0;  // (else nothing waits)
-        task(PartAt(i), false, &late[now], &late[1 - now]);
-      }
-      FinishLast(&late[1 - end % 2]);
-      if (plan_.stream) StreamFence();
-    });
-  }
-
-  template <typename Late, typename F>
-  void ForSplit(const F &task) {
-    Late late[2];
-    for (int64_t n = 0; n < problem_.batch; n++) {
-      for (int64_t c = 0; c < problem_.channels && !outcome_.failed(); c += plan_.part_channels) {
-        task(Part{n, 1, c, std::min(plan_.part_channels, problem_.channels - c), problem_.rows * problem_.length(n)},
-             true, &late[0], &late[1]);
-      }
-    }
-  }
-
-  // Calls fast(planes, n, c) for the longest runs of a sample's planes that pass the test, and wide(plane, n, c) for
-  // all others; n and c count from the part's first.
-  template <typename Test, typename Fast, typename Wide>
-  static void ForRuns(const Part &part, const Test &test, const Fast &fast, const Wide &wide) {
-    for (int64_t n = 0; n < part.batch; n++) {
-      for (int64_t c = 0, end; c < part.channels; c = end) {
-        const bool good = test(n, c);
-        for (end = c + 1; good && end < part.channels && test(n, end);) end++;
-        const Part run{part.n + n, 1, part.c + c, end - c, part.size};
-        good ? fast(run, n, c) : wide(run, n, c);
-      }
-    }
-  }
-
   // Whether the results of all a channels-last part's planes are written at once, of those that float can't serve too,
   // as vectors across channels do: these can be made again where `to` is apart from what they are made from. (A few
   // channels of 64 that are left out: 7 times the time.)
@@ -91,54 +43,10 @@ class alignas(64) Engine {
     return plan_.layout == Layout::kLast && std::none_of(from.begin(), from.end(), shares);
   }
 
-  Part PartAt(int64_t i) const {
-    const int64_t nth = plan_.by_channel ? i % plan_.run : i / plan_.channel_parts;
-    const int64_t n = nth * plan_.part_batch;
-    const int64_t c = (plan_.by_channel ? i / plan_.run : i % plan_.channel_parts) * plan_.part_channels;
-    return {n, std::min(plan_.part_batch, problem_.batch - n), c, std::min(plan_.part_channels, problem_.channels - c),
-            problem_.rows * problem_.length(n)};
-  }
-
   // Of a part's first plane, the first element that begins a line.
   static int32_t Lead(const Array &array, const Part &part) {
     const auto address = reinterpret_cast<uintptr_t>(array.plane(part.n, part.c));
     return static_cast<int32_t>(-address % uintptr_t{kLine}) / static_cast<int32_t>(Size(array.element));
-  }
-
-  template <typename F>
-  void For(bool parallel, int64_t count, const F &f) {
-    alignas(64) const auto step = [&](int64_t i) {
-      if (!outcome_.failed()) f(i);
-    };
-    if (parallel) {
-      ParallelFor(count, problem_.planes() * problem_.size() <= kBriefElements, step);
-    } else {
-      for (int64_t i = 0; i < count; i++) step(i);
-    }
-  }
-
-  // Calls f(block, blocks, first element, elements) for the blocks of a part's planes: all at once, or, where
-  // `together` is false, one by one.
-  template <typename F>
-  void ForBlocks(const Part &part, bool parallel, bool together, const F &f) {
-    const int64_t blocks = Blocks(part.size);
-    if (!parallel && together) return f(0, blocks, 0, part.size);
-    For(parallel, blocks, [&](int64_t b) { f(b, 1, b * kBlock, b == blocks - 1 ? part.size - b * kBlock : kBlock); });
-  }
-
-  // Calls f(first element, elements) for what makes up a part's planes, whose elements are worked on each for itself:
-  // all, or blocks, or, where they are copied, pieces that L2 holds; from the end backwards, as the end is what the
-  // caches hold.
-  template <typename F>
-  void ForPieces(const Part &part, bool parallel, bool direct, const F &f) {
-    if (!parallel && direct) return f(0, part.size);
-    const int64_t copied = std::max(kCopiedElements / part.planes(), kLanes) / kLanes * kLanes;
-    const int64_t most = direct ? kBlock : copied;
-    const int64_t last = (direct ? Blocks(part.size) : CeilDiv(part.size, most)) - 1;
-    For(parallel, last + 1, [&](int64_t i) {
-      const int64_t first = (last - i) * most;
-      f(first, i == 0 ? part.size - first : most);
-    });
   }
 
   template <typename... Params, typename... Args>
@@ -181,14 +89,6 @@ class alignas(64) Engine {
     return true;
   }
 
-  // Results that wait to be written until the sums of the next part are made: a processor that does both at a time
-  // reads and writes at a time.
-  struct Waiting {
-    Part part{};
-    int64_t tiles = 0, done = 0;
-    Scratch scratch;
-    bool waits() const { return done < tiles; }
-  };
   // Writes the tile, fetching meanwhile.
   virtual void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) = 0;
 
@@ -205,8 +105,7 @@ class alignas(64) Engine {
   void Finish(Waiting *waiting) {
     if (waiting->waits()) Continue(waiting, {}, 0, 1, {});
   }
-  // A thread's last part, with no sums left to be made meanwhile.
-  virtual void FinishLast(Waiting *last) { Finish(last); }
+  void FinishLast(Waiting *last) override { Finish(last); }
 
   // Calls kernel(tile's part, first element, elements, where to) for the tile and writes the result past the caches.
   template <typename F>
@@ -330,11 +229,8 @@ class alignas(64) Engine {
   const Array &residual() const { return problem_.residual.data ? problem_.residual : problem_.x; }
   bool has_residual() const { return problem_.residual.data != nullptr; }
 
-  const Problem &problem_;
-  const Plan &plan_;
   const ElementKernels &kernels_;
   Spare spare_;
-  Outcome outcome_;
 };
 
 // The forward pass; with problem.y absent, the statistics alone.

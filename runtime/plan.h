@@ -57,10 +57,14 @@ constexpr int64_t MostPivots(Element element) { return element == Element::kF64 
 constexpr int64_t kLeastLanes = 256, kMostLanes = 256, kLeastGradientLanes = 128;
 constexpr int64_t kVector = 16;    // channels: a multiple of every back end's vectors
 constexpr int64_t kLeastLast = 2;  // channels of a tensor that is worth treating as channels-last
-// Channels, no more, of one whose small planes, which are not taken by rows, are copied instead. (One Zen 1 thread,
-// AVX2, float32, 8 samples of 64 and 127 elements, time by that where they are not, forward and backward: 2 channels
-// 0.53, 0.47 and 0.53, 0.42; 4 0.65, 0.76 and 0.73, 0.76; 6 0.90, 0.96 and 0.96, 0.95.)
-constexpr int64_t kMostCopied = 4;
+// Channels, no more, of one whose small planes are copied instead, and fewer elements than these: vectors across them
+// are not full, and what is taken by rows has 16 lanes of each to be added up. (One Zen 1 thread, AVX2, float32, 8
+// samples, time by that where they are not copied, forward and backward: 64 elements of 6 channels 0.37 and 0.42; 128
+// of 2, 3, 4, 6 0.61, 0.79, 0.38, 0.56 and 0.66, 0.88, 0.56, 0.77; 196 0.70, 0.86, 0.42, 0.61 and 0.85, 1.08, 0.70,
+// 0.95; 400 0.82, 1.04, 0.50, 0.69 and 1.39, 1.80, 1.02, 1.46. 8, which fill a vector: 64 0.87 and 1.07. More, of
+// which 1 to 7 are left, would gain too, 12 and 20 0.4 to 0.8, but not where masks cost nothing.)
+constexpr int64_t kMostCopied = 7;
+constexpr int64_t MostCopiedSize(bool backward) { return backward ? 200 : 400; }
 // Elements, fewer, of the channels-last planes that one kernel does all of: of more it reads too far apart. One Zen 5
 // thread, against several kernels, of a copy: 64 elements of 256 channels 0.31 and 0.27, of 320 0.16 and 0.13, 225 of
 // 64 0.24 and 0.27, 256 of 128 0.27 and 0.31.

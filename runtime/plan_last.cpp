@@ -37,7 +37,8 @@ int64_t SharedChannels(const Problem &problem, const Plan &plan) {
 // across channels: their statistics have a kernel.)
 static bool SuitsLast(const Problem &problem) {
   if (problem.channels < kLeastLast || problem.size() < (problem.given ? 1 : 2)) return false;
-  return problem.channels > kMostCopied || problem.size() < kTiny || problem.size() >= kLeastRows;
+  const bool small = problem.size() >= kTiny && problem.size() < MostCopiedSize(problem.dy.data != nullptr);
+  return problem.channels > kMostCopied || !small;
 }
 
 Layout CommonLayout(const Problem &problem) {

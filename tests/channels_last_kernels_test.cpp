@@ -98,8 +98,8 @@ TEST_F(ChannelsLastKernelsTest, NoOthersAreCalled) {
     for (const int64_t size : {2, 63, 64, 65, 300, 511, 512, 1000, 16385, 40000}) {
       for (const int64_t channels : {2, 3, 8, 9, 15, 16, 17, 24, 28, 64, 72, 100, 256}) {
         if (size > 10000 && channels > 17) continue;
-        if (size < 64 && channels % 16 != 0) continue;               // the rest of the channels is copied
-        if (size < kLeastRows && channels <= kMostCopied) continue;  // so are these
+        if (size < 64 && channels % 16 != 0) continue;                          // the rest of the channels is copied
+        if (size < MostCopiedSize(false) && channels <= kMostCopied) continue;  // so are these
         const Shape shape = {2, channels, size};
         for (const int64_t stored : {channels, channels + 3}) {
           const std::string what = std::string(kernels->name) + ", " + std::to_string(size) + " elements, " +

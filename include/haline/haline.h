@@ -134,7 +134,7 @@ typedef struct haline_options {
  * x, y     float32, float16, bfloat16 or float64 [N, C, *], the same shape and type. Any extent may be 0: nothing to
  *          do. y may be x (in place, with the same strides); partly overlapping tensors are refused. At most 2^31 - 1
  *          elements a plane; any number in all. Strides are free, channels-last included, as long as a plane's
- *          dimensions collapse to at most 4 loops; planes that are not contiguous are copied, block by block.
+ *          dimensions collapse to at most 4 loops; planes that are not contiguous are copied, some at a time.
  * scale    [C] or [N, C] (conditional and adaptive norms), or null: ones. float32 (float64 where x is), or x's type.
  * shift    as scale, or null: zeros.
  * options  null: the defaults.
