@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <limits>
+#include <new>
 
 namespace haline {
 
@@ -12,15 +13,23 @@ void Outcome::Keep(haline_status status) {
   message_[sizeof(message_) - 1] = '\0';
 }
 
+Spare::~Spare() {
+  while (first_) {
+    Block *const next = first_->next;
+    std::free(first_);
+    first_ = next;
+  }
+}
+
 Memory<char> Spare::Take(int64_t *bytes) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (int i = 0; i < count_; i++) {
-      if (kept_[i].bytes < *bytes) continue;
-      *bytes = kept_[i].bytes;
-      Memory<char> memory = std::move(kept_[i].memory);
-      kept_[i] = std::move(kept_[--count_]);
-      return memory;
+    for (Block **at = &first_; *at; at = &(*at)->next) {
+      if ((*at)->bytes < *bytes) continue;
+      Block *const found = *at;
+      *at = found->next;
+      *bytes = found->bytes;
+      return Memory<char>(reinterpret_cast<char *>(found));
     }
   }
   return Memory<char>(static_cast<char *>(std::malloc(*bytes)));
@@ -28,7 +37,7 @@ Memory<char> Spare::Take(int64_t *bytes) {
 
 void Spare::Give(Memory<char> memory, int64_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (count_ < kMost) kept_[count_++] = {std::move(memory), bytes};
+  first_ = new (memory.release()) Block{first_, bytes};
 }
 
 bool Window::Direct(const Array &array, const Part &part) {

@@ -38,18 +38,18 @@ using Memory = std::unique_ptr<T[], Free>;
 // use from any thread.
 class Spare {
  public:
+  ~Spare();
   // At least `*bytes`, which tells how many there are then; null: there is none.
   Memory<char> Take(int64_t *bytes);
   void Give(Memory<char> memory, int64_t bytes);
 
  private:
-  static constexpr int kMost = 16;
-  std::mutex mutex_;
-  int count_ = 0;
-  struct {
-    Memory<char> memory;
+  struct Block {  // at the beginning of each
+    Block *next;
     int64_t bytes;
-  } kept_[kMost];
+  };
+  std::mutex mutex_;
+  Block *first_ = nullptr;
 };
 
 // Planes that are copied lie an odd number of lines apart: by a power of two, they all would lie in few sets of L1.
