@@ -28,22 +28,21 @@ bool Suits(const Problem &problem, const Array &result) {
   return reinterpret_cast<uintptr_t>(result.data) % static_cast<uintptr_t>(Size(result.element)) == 0;
 }
 
-// Whether results had better go past the caches, which don't hold the tensors.
-bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
-  if (!kStreams || problem.size() < kTiny) return false;
-  bool contiguous = true;
-  ForArrays(problem, [&](const Array &array) { contiguous = contiguous && (!array.data || array.contiguous()); });
-  if (!contiguous) return false;
-  for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
-    if (!Suits(problem, *result)) return false;
-  }
-  return OutgrowCaches(problem, tuning, threads);
-}
-
+// Whether any of the tensors has something between its planes' elements.
 bool Strided(const Problem &problem) {
   bool strided = false;
   ForArrays(problem, [&](const Array &array) { strided = strided || (array.data && !array.contiguous()); });
   return strided;
+}
+
+// Whether results had better go past the caches, which don't hold the tensors.
+bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
+  if (!kStreams || problem.size() < kTiny) return false;
+  if (Strided(problem)) return false;
+  for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
+    if (!Suits(problem, *result)) return false;
+  }
+  return OutgrowCaches(problem, tuning, threads);
 }
 
 // Planes of a part, no fewer: where channels lie side by side, as many as share a line, as each part copies what it
