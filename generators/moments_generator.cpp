@@ -24,7 +24,7 @@ class Moments : public KernelGenerator<Moments> {
 
   void configure() {
     AddInputs(-1);
-    // Bytes from x's elements to what is fetched meanwhile: where results will go, or 0.
+    // Bytes from x's elements to what is fetched meanwhile: where results will go, or the next planes; or 0.
     if (layout == Layout::kPlanes && !gpu()) to = add_input<int64_t>("to");
     if (layout == Layout::kRows) channels = add_input<int>("channels");
     if (layout == Layout::kLast) add_input<int>("ahead");  // as FetchAhead::OfLanes has it

@@ -174,9 +174,10 @@ class Engine : public Tasks {
   void Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before);
   // From a copy of the planes' samples.
   void PackedPivots(const Array &x, const Part &part, halide_buffer_t *out);
-  // Bytes from x's elements to y's, where those lie alike and stay in the caches; else 0. (Their lines are fetched
-  // while the sums are made: a store to one that is far away holds up the stores after it.)
-  int64_t ToResult(const Part &part) const;
+  // Bytes from x's elements to those of which the lines are fetched while the sums are made: y's, where they lie alike
+  // and stay in the caches (a store to a line that is far away holds up the stores after it), or, by the processor, the
+  // next part's (kFetchesNext). 0: none.
+  int64_t ToFetched(const Part &part) const;
 
   // Elements [first, first + count) of a part's planes of a channels-last tensor.
   static View Last(const Array &array, const Part &part, int64_t first, int64_t count) {
