@@ -37,6 +37,7 @@ struct WideSchedule {
   std::vector<Halide::Expr> versions = {};     // conditions under which a plane's numbers take less work
   std::vector<Halide::Expr> activations = {};  // each activation's, without residual
   Halide::Expr turnable = {};                  // see AcrossPlanes; where there is none, `plain`
+  int run = 0;                                 // elements of a vector along planes
 
   // Planes `vector` at a time, `batch` vectors of them a step: first the numbers of all, then the results. (What a
   // plane's numbers wait for, sums in order, a square root and a division, takes four times as long as it takes work.)
@@ -88,7 +89,7 @@ struct WideSchedule {
       turn->turned.specialize(plain);
       Specialize(turn->turned);
     } else if (turned) {
-      if (along.defined()) AlongVectors(result.specialize(along), so, si, vector / 2);
+      if (along.defined()) AlongVectors(result.specialize(along), so, si, run);
       result.split(s, so, si, Turn::kSide, TailStrategy::ShiftInwards)
           .reorder(si, ci, so, cg, cb, n)
           .vectorize(si)
@@ -97,7 +98,7 @@ struct WideSchedule {
       result.specialize(plain);
       Specialize(turn->turned);
     } else {
-      AlongVectors(result, so, si, vector / 2);
+      AlongVectors(result, so, si, run);
     }
 
     const Halide::LoopLevel group = ScheduleLast(vector, batch);
