@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "away.h"
 #include "error.h"
 #include "haline/haline.h"
 
@@ -131,6 +132,11 @@ class Pool {
     }
     state_.store(static_cast<uint32_t>(runs - 1) * kSeat);
     Wake();
+    if (const int64_t at = room_[0].next.fetch_add(1, std::memory_order_relaxed); at < room_[0].end) {
+      task_(context_, at);
+      const uint32_t state = state_.load();
+      if (state >= kSeat && (state & kActive) == 0) away_.Send(&workers_);  // no one has come
+    }
     Work(0);
     state_.fetch_and(kActive);  // those who have not come by now need not
     const auto alone = [this] { return (state_.load() & kActive) == 0; };
@@ -151,6 +157,7 @@ class Pool {
   // What a worker does all its life.
   void Serve(int index) {
     while (!stop_.load()) {
+      away_.Return(index - 1);
       const auto called = [this] { return state_.load() >= kSeat || stop_.load(); };
       // No more look out than there are processors for: the others would only be in the way.
       if (index >= processors_ || !SpinUntil(called)) Sleep(called);
@@ -160,6 +167,7 @@ class Pool {
       if (state < kSeat) continue;
       alert_.fetch_sub(1);
       Wake();
+      away_.Return(index - 1);
       Work(1 + (index - 1) % (runs_ - 1));
       alert_.fetch_add(1);
       // There are no tasks left, so that no one else need come.
@@ -217,6 +225,7 @@ class Pool {
   std::mutex owner_;        // held by the one caller whose job runs
   Clock::time_point last_;  // when the last job ended
   std::vector<std::thread> workers_;
+  Away away_;
   const int processors_ = Processors();
 };
 

@@ -4,6 +4,7 @@ alike; then the median, with the quartiles as its spread.
 
 import collections.abc
 import dataclasses
+import math
 import random
 import statistics
 import time
@@ -20,6 +21,7 @@ class Budget:
     each: float = 0.3  # seconds that one contestant of one cell may take after its first round
     patience: float = 2.5  # seconds; what is expected to take longer for one call is left out
     pause: float = 0.0  # seconds between blocks, until the threads of others sleep
+    wake: float = 0.0  # seconds of calls before a block, until its own threads have woken
 
 
 QUICK = Budget(rounds=3, block=0.002, each=0.1, patience=1.0)
@@ -64,7 +66,7 @@ def clock(call: collections.abc.Callable[[], object]) -> Timer:
 class _Contestant:
     timer: Timer
     calls: int
-    warm_up: int  # calls before a block, as the others have had the caches since
+    warm_up: int  # calls before a block, as the others have had the caches since, and its threads sleep
     first: float  # seconds of one call
     spent: float = 0
     seconds: list[float] = dataclasses.field(default_factory=list)
@@ -77,7 +79,8 @@ def _enter(timer: Timer, budget: Budget) -> _Contestant:
         return _Contestant(timer, 1, 0, first, spent=first, seconds=[first])
     first = min(first, timer(1))
     calls = max(1, min(1_000_000, round(budget.block / max(first, 1e-9))))
-    return _Contestant(timer, calls, max(1, calls // 8) if first < budget.block else 0, first)
+    warm_up = max(1, calls // 8, math.ceil(budget.wake / max(first, 1e-9)))
+    return _Contestant(timer, calls, warm_up if first < max(budget.block, 10 * budget.wake) else 0, first)
 
 
 def interleave(timers: dict[str, Timer], budget: Budget, seed: int = 1) -> dict[str, Time]:
