@@ -81,7 +81,7 @@ class Flow : public Generator<Flow> {
     // Xeon with AVX-512, float32 in memory, time by that of one at a time: planes of 1024 elements 0.93, 961 0.94, 1225
     // 0.93, 2048 0.99, 4096 0.96, 65536 1.00; AVX2 0.95, 0.94, -, 1.00, 0.99, 0.97. Smaller ones 1.02 to 1.05.)
     Var co("co"), ci("ci");
-    sums.specialize(InFours()).split(c, co, ci, 4, TailStrategy::RoundUp);
+    if (Fours()) sums.specialize(InFours()).split(c, co, ci, 4, TailStrategy::RoundUp);
     sums.split(c, co, ci, 1);
     const LoopLevel planes(sums, co), plane(sums, ci);
     block_sums->Schedule(LoopLevel(sums, b), vector);

@@ -93,11 +93,12 @@ constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;
 // Of a part then; sums are made of one while the one before is written. One Zen 5 thread, planes of 4 and 9 KiB, as
 // above: 16384 elements 0.88 and 0.87, 32768 0.90 and 0.94, 65536 0.87 and 0.93.
 constexpr int64_t kStreamElements = 32768;
-// Of a part whose y's lines are fetched while its sums are made, so that they are still in L2 then. (A task's elements,
-// and the planes that make up a whole number of them.) Time by that without, one thread, Zen 3: 8x64x32x32 0.87,
-// 8x64x24x24 0.89, 1x64x128x128 0.85, 1x128x64x64 1.07, tensors in memory 0.89 to 0.97. Zen 1, one pair of tensors and
-// four in turns, which are in memory: 8x64x32x32 1.02 and 0.90, 1x128x64x64 1.03 and 0.93, 1x64x128x128 0.90 and 0.92,
-// 1x512x31x31 1.01 and 0.93. (The gradient's, meanwhile: 0.98 to 1.03.)
+// Of a part while whose sums are made y's lines, or, as engine.cpp says, the next part of x, are fetched, so that they
+// are still in L2 then. (A task's elements, and the planes that make up a whole number of them.) Time by that without,
+// of y's, one thread, Zen 3: 8x64x32x32 0.87, 8x64x24x24 0.89, 1x64x128x128 0.85, 1x128x64x64 1.07, tensors in memory
+// 0.89 to 0.97. Zen 1, one pair of tensors and four in turns, which are in memory: 8x64x32x32 1.02 and 0.90,
+// 1x128x64x64 1.03 and 0.93, 1x64x128x128 0.90 and 0.92, 1x512x31x31 1.01 and 0.93. (The gradient's, meanwhile: 0.98 to
+// 1.03.)
 constexpr int64_t kFetchedBytes = 1 << 18;
 constexpr int64_t kTileBytes = 8192;  // of a result that is made in L1 first; 4096 measured slower, 16384 alike
 

@@ -54,5 +54,14 @@ def test_the_slow_get_fewer_blocks_and_at_least_one():
     assert very_slow.blocks == [1]  # its first call counts
 
 
+def test_threads_have_time_to_wake():
+    fast, slow, slower = Contestant(1e-5), Contestant(0.01), Contestant(0.1)
+    budget = Budget(rounds=2, block=0.003, each=1, wake=0.004)
+    interleave({"fast": fast, "slow": slow, "slower": slower}, budget)
+    assert fast.blocks == [1, 1, 400, 300, 400, 300]  # four milliseconds of calls, then the block
+    assert slow.blocks == [1, 1, 1, 1, 1, 1]  # a call, then the block
+    assert slower.blocks == [1, 1, 1, 1]  # takes long enough as it is
+
+
 def test_a_call_that_takes_no_time_is_no_division_by_zero():
     assert interleave({"nothing": Contestant(0.0)}, Budget(rounds=1))["nothing"].median == 0
