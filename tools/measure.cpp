@@ -12,6 +12,7 @@
 #include "reference/oracle.h"
 #include "reference/tolerance.h"
 #include "tools/failure.h"
+#include "tools/work.h"
 
 namespace haline::tool {
 namespace {
@@ -95,7 +96,7 @@ double TimeCopy(const bench::Copy &copy, float *to, const float *from, size_t co
 // Something that takes its own time, over `repeats` calls.
 struct Runner {
   std::function<double(int repeats)> time;
-  int repeats = 1;
+  int repeats = 1, warm = 0;
   std::vector<double> samples;
 };
 
@@ -112,10 +113,14 @@ void TimeInTurns(std::vector<Runner> &runners, double seconds) {
     double once = runner.time(1);
     once = std::min(once, runner.time(1));  // the first call also warms
     runner.repeats = static_cast<int>(std::clamp(kSample / std::max(once, 1e-9), 1.0, 1e5));
+    runner.warm = WarmCalls(once);
   }
   const auto start = Clock::now();
   for (int round = 0; round < 5 || (round < 1001 && Since(start) < seconds); round++) {
-    for (Runner &runner : runners) runner.samples.push_back(runner.time(runner.repeats));
+    for (Runner &runner : runners) {
+      if (runner.warm > 0) (void)runner.time(runner.warm);
+      runner.samples.push_back(runner.time(runner.repeats));
+    }
   }
 }
 

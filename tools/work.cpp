@@ -168,23 +168,25 @@ Ratio TimePairs(const std::function<void()> &a, const std::function<void()> &b, 
                 const std::function<void(bool is_b)> &prepare) {
   constexpr double kSample = 5e-4;  // long beside the clock, short beside what disturbs
   const bool alone = haline_num_threads() == 1;
-  const auto time = [&](bool is_b, int repeats) {
+  const auto time = [&](bool is_b, int warm, int repeats) {
     if (prepare) prepare(is_b);
     const std::function<void()> &f = is_b ? b : a;
+    for (int r = 0; r < warm; r++) f();
     const double start = Seconds(alone);
     for (int r = 0; r < repeats; r++) f();
     return (Seconds(alone) - start) / repeats;
   };
-  (void)time(false, 1);  // warms
-  (void)time(true, 1);
-  const double once = std::max({time(false, 1), time(true, 1), 1e-8});
+  (void)time(false, 0, 1);  // warms
+  (void)time(true, 0, 1);
+  const double once = std::max({time(false, 0, 1), time(true, 0, 1), 1e-8});
+  const int warm = WarmCalls(once);
   const int repeats = static_cast<int>(std::clamp(kSample / once, 1.0, 1e5));
   std::vector<double> as, bs, ratios;
   const auto start = Clock::now();
   for (int round = 0; round < 7 || std::chrono::duration<double>(Clock::now() - start).count() < seconds; round++) {
     // Each goes first every other time.
     const bool b_first = round % 2 != 0;
-    const double first = time(b_first, repeats), second = time(!b_first, repeats);
+    const double first = time(b_first, warm, repeats), second = time(!b_first, warm, repeats);
     as.push_back(b_first ? second : first);
     bs.push_back(b_first ? first : second);
     ratios.push_back(bs.back() / as.back());

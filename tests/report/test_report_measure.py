@@ -54,12 +54,19 @@ def test_the_slow_get_fewer_blocks_and_at_least_one():
     assert very_slow.blocks == [1]  # its first call counts
 
 
+def test_what_another_left_in_the_caches_is_not_timed():
+    short, long = Contestant(0.002), Contestant(0.02)
+    interleave({"short": short, "long": long}, Budget(rounds=2, block=0.002, each=1))
+    assert short.blocks == [1, 1, 3, 1, 3, 1]  # three calls, then the block
+    assert long.blocks == [1, 1, 1, 1]  # takes long enough as it is
+
+
 def test_threads_have_time_to_wake():
     fast, slow, slower = Contestant(1e-5), Contestant(0.01), Contestant(0.1)
     budget = Budget(rounds=2, block=0.003, each=1, wake=0.004)
     interleave({"fast": fast, "slow": slow, "slower": slower}, budget)
     assert fast.blocks == [1, 1, 400, 300, 400, 300]  # four milliseconds of calls, then the block
-    assert slow.blocks == [1, 1, 1, 1, 1, 1]  # a call, then the block
+    assert slow.blocks == [1, 1, 3, 1, 3, 1]  # three calls, then the block
     assert slower.blocks == [1, 1, 1, 1]  # takes long enough as it is
 
 

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "haline/haline.hpp"
 #include "tool/child.h"
 #include "tools/search.h"
+#include "tools/work.h"
 
 namespace haline::test {
 namespace {
@@ -33,6 +35,23 @@ tool::Timer Timer(const std::function<double(const Choice &, int shape)> &cost, 
 }
 
 const Choices kChoices = {{-1, 1, 2}, {-1, 10, 20, 40, 80}, {-1}};
+
+// Whose turn it is finds in the caches what the other left there, which is not its own time.
+TEST(TimePairsTest, ATurnBeginsWithCallsThatAreNotTimed) {
+  const int threads = haline_num_threads();
+  ASSERT_EQ(haline_set_num_threads(1), HALINE_OK);  // time is then the thread's own, whatever else the machine does
+  std::vector<int> calls;                           // of each turn
+  const auto call = [&] {
+    calls.back()++;
+    const std::clock_t start = std::clock();  // a millisecond of work: one timed call a turn
+    while (std::clock() - start < CLOCKS_PER_SEC / 1000) continue;
+  };
+  tool::TimePairs(call, call, 0, [&](bool) { calls.push_back(0); });
+  EXPECT_EQ(haline_set_num_threads(threads), HALINE_OK);
+  std::vector<int> wanted(4, 1);  // how long a call takes
+  wanted.resize(4 + 2 * 7, 4);
+  EXPECT_EQ(calls, wanted);
+}
 
 TEST(SearchTest, FindsTheBest) {
   int efforts = 0;
