@@ -75,7 +75,7 @@ function(haline_add_kernel name generator params element backend target out_func
   endif()
   # Their results go past the caches, on processors that have such stores.
   set(assembly "")
-  if((generator MATCHES "flow$" OR name MATCHES "lines$") AND backend MATCHES "^x86")
+  if(name MATCHES "flow_(small|large)$|lines$" AND backend MATCHES "^x86")
     set(assembly ASSEMBLY written)
   endif()
   haline_compile(${function} ${assembly} FROM haline_${generator}_generator GENERATOR haline_${generator}
@@ -154,7 +154,8 @@ function(haline_add_kernels)
         string(REPLACE "|" ";" params "${kernel}")
         list(POP_FRONT params name generator per)
         # (x86's conversions to float16 store what they make, and not past the caches.)
-        if((per MATCHES "[LX]" AND backend_id STREQUAL "x86_64") OR
+        if((per MATCHES "[LXP]" AND backend_id STREQUAL "x86_64") OR
+           (per STREQUAL "P" AND NOT element_id STREQUAL "f32") OR
            (per STREQUAL "X" AND (element_id STREQUAL "f16" OR NOT backend_id MATCHES "^x86")))
           string(APPEND table "    .${name} = {nullptr, nullptr},\n")
           continue()

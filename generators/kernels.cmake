@@ -14,7 +14,7 @@ set(HALINE_ARM_BACKENDS "arm_neon|arm-64-linux-arm_fp16-strict_float")
 set(HALINE_ELEMENTS "f32|float32|float32" "f16|uint16|float32" "bf16|uint16|float32" "f64|float64|float64")
 
 # Kernel | generator | S: a version for each element, L: the same but for the oldest processors, which are not worth their
-# size (a null function in the table), X: the same where there are stores that go past the caches, M: one for each type computed in | parameters, where <storage> and
+# size (a null function in the table), X: the same where there are stores that go past the caches, P: L, of float32 alone, M: one for each type computed in | parameters, where <storage> and
 # <math> stand for the element's types. What each kernel does is said at the head of its generator.
 set(HALINE_KERNELS
     "pivot|pivot|S|samples.type=<storage>"
@@ -29,6 +29,7 @@ set(HALINE_KERNELS
     "lanes|lanes|M|"
     "flow_small|flow|S|chunk=64|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "flow_large|flow|S|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "flow_plain|flow|P|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "coefficients|coefficients|M|scale.type=<math>|shift.type=<math>"
     "apply|apply|S|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "apply_last|apply|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
@@ -49,6 +50,7 @@ set(HALINE_KERNELS
     "gradient_sums_large_rows|gradient_sums|L|layout=rows|chunk=128|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
     "gradient_flow_small|gradient_flow|S|chunk=64|x.type=<storage>|dy.type=<storage>|x_before.type=<storage>|dy_before.type=<storage>|dx.type=<storage>"
     "gradient_flow_large|gradient_flow|S|chunk=128|x.type=<storage>|dy.type=<storage>|x_before.type=<storage>|dy_before.type=<storage>|dx.type=<storage>"
+    "gradient_flow_plain|gradient_flow|P|chunk=128|x.type=<storage>|dy.type=<storage>|x_before.type=<storage>|dy_before.type=<storage>|dx.type=<storage>"
     "gradient_coefficients|gradient_coefficients|M|scale.type=<math>"
     "gradient_apply|gradient_apply|S|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "gradient_apply_last|gradient_apply|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"

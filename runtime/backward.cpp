@@ -108,7 +108,7 @@ class BackwardEngine : public GradientResults {
     }
     const bool all_fast = slow == 0;
     const Numbers numbers{means, coefficients, gradients, row};
-    if (all_fast && !parallel && Streams(part)) {
+    if (all_fast && !parallel && Waits(part)) {
       now->row = row;
       record();
       return Wait(part, TilesOf(part, 0, part.size), now);
@@ -132,8 +132,10 @@ class BackwardEngine : public GradientResults {
              Late *before) {
     if (plan_.layout == Layout::kLast) return GradientSumsLast(part, parallel, means, coefficients, sums);
     const int64_t row = part.padded(), blocks = Blocks(part.size);
-    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()}), stepwise = before->waits();
-    if (stepwise && direct && !active() && Flow(before, part, means, sums)) return;
+    const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
+    if (before->waits() && direct && !active() && Flow(before, part, means, sums)) return;
+    if (!plan_.stream) Finish(before);
+    const bool stepwise = before->waits();
     ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
       if (stepwise) Continue(before, part, block, blocks, {&problem_.x, &problem_.dy});
       const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),

@@ -39,16 +39,10 @@ View Engine::Dense::Make(const PerPlane &values, double otherwise, Element math,
 Engine::Dense::Dense(const PerPlane &values, double otherwise, Element math, const Part &part)
     : view_(Make(values, otherwise, math, part, copy_)) {}
 
-// Whether sums fetch the next part of x meanwhile, not this part of y: on Intel's processors, whose lines in L3 are as
-// far as memory. Time by that where y is fetched (and where nothing is), one thread of a Xeon with AVX-512, 2 MiB of L2
+// Sums fetch the next part of x meanwhile, not this part of y, where L3 is far. Time by that where y is fetched (and where nothing is), one thread of a Xeon with AVX-512, 2 MiB of L2
 // and 480 MiB of L3, float32: 8x64x32x32 0.88 (0.93), 8x128x31x31 0.88 (0.97), 1x128x64x64 0.84 (0.90), 1x64x128x128
 // 0.87 (0.84), 1x16x256x256 0.84 (0.80), in L2 0.99 (0.98), AVX2 0.83 to 0.89; bfloat16 1x64x128x128 0.77 (0.86). (How
 // AMD's take to y: kFetchedBytes.)
-#if defined(__x86_64__)
-static const bool kFetchesNext = __builtin_cpu_is("intel");
-#else
-static constexpr bool kFetchesNext = false;
-#endif
 
 // From the first plane's element `first` to the last plane's before `last`.
 static Ahead Span(const Array &array, const Part &part, int64_t first, int64_t last) {
@@ -88,7 +82,7 @@ int64_t Engine::ToFetched(const Part &part) const {
   const Array &x = problem_.x, &y = problem_.y;
   if (!y.data || plan_.stream || part.planes() * part.size * Size(x.element) > kFetchedBytes) return 0;
   if (!Direct(part, {&x, &y})) return 0;
-  if (!kFetchesNext) {
+  if (!kFarL3) {
     if (y.n_stride != x.n_stride || y.c_stride != x.c_stride) return 0;
     return static_cast<int64_t>(reinterpret_cast<uintptr_t>(y.data) - reinterpret_cast<uintptr_t>(x.data));
   }
@@ -123,6 +117,7 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
     View result = Sums(sums, part, part.channels, 2, 0, steps);
     if (Flow(before, part, planes, out, result)) return;
   }
+  if (!plan_.stream) Finish(before);
   if (direct) {
     const Window window(x, part, 0, part.size, Window::kRead, &spare_, &outcome_);
     Call("pivot", kernels_.pivot, window.Planes(), out);

@@ -78,9 +78,9 @@ class Engine : public Tasks {
     return Window(problem_.Valid(problem_.residual, part.n), part, first, count, use, &spare_, &outcome_);
   }
 
-  // Whether the results in `to` go past the caches: computed in tiles, from inputs that the kernels can take.
-  bool Streams(const Part &part, std::initializer_list<const Array *> arrays) const {
-    return plan_.stream && plan_.layout == Layout::kPlanes && Direct(part, arrays);
+  // Whether a part's results may wait: the kernels can take all that they are made of, and where they go.
+  bool Waits(const Part &part, std::initializer_list<const Array *> arrays) const {
+    return plan_.waits && Direct(part, arrays);
   }
   bool Direct(const Part &part, std::initializer_list<const Array *> arrays) const {
     for (const Array *array : arrays) {
@@ -102,8 +102,13 @@ class Engine : public Tasks {
                 std::initializer_list<const Array *> inputs);
   // Writes all of `before` and makes the sums of x's `next`, a chunk of each in turns; false where that can't be.
   virtual bool Flow(Waiting *, const Part &, View &, View &, View &) { return false; }
+  // Writes all that waits, where it does not go past the caches.
+  virtual void WriteAll(Waiting *) {}
   void Finish(Waiting *waiting) {
-    if (waiting->waits()) Continue(waiting, {}, 0, 1, {});
+    if (!waiting->waits()) return;
+    if (plan_.stream) return Continue(waiting, {}, 0, 1, {});
+    WriteAll(waiting);
+    waiting->done = waiting->tiles;
   }
   void FinishLast(Waiting *last) override { Finish(last); }
 

@@ -16,9 +16,11 @@ void ForwardResults::CallFlow(const Part &part, int64_t first, const double *coe
   const Window before = Read(problem_.x.From(first), part, 0, part.size),
                r = Read(residual().From(first), part, 0, part.size), y = Written(to, part, 0, part.size);
   View in = Columns(coefficients, part, part.channels, kColumns, row);
-  Call("flow", part.size < kLarge ? kernels_.flow_small : kernels_.flow_large, x, pivot, before.Elements(), in,
-       r.Elements(), has_residual(), problem_.slope, form(), y.Elements(), Lead(to, part),
-       Near(part.size * Size(problem_.element)), sums);
+  const auto &kernel = !plan_.stream        ? kernels_.flow_plain
+                       : part.size < kLarge ? kernels_.flow_small
+                                            : kernels_.flow_large;
+  Call("flow", kernel, x, pivot, before.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(),
+       y.Elements(), Lead(to, part), Near(part.size * Size(problem_.element)), sums);
 }
 
 void ForwardResults::FlowAlone(Part part, int64_t first, int64_t count, const double *coefficients, int64_t row) {
@@ -35,9 +37,14 @@ void ForwardResults::FlowAlone(Part part, int64_t first, int64_t count, const do
 
 void ForwardResults::FinishLast(Waiting *last) {
   const Late &late = static_cast<const Late &>(*last);
-  if (!late.waits() || late.done > 0) return Finish(last);
+  if (!late.waits() || late.done > 0 || !plan_.stream) return Finish(last);
   FlowAlone(late.part, 0, late.part.size, late.coefficients, late.row);
   last->done = last->tiles;
+}
+
+void ForwardResults::WriteAll(Waiting *waiting) {
+  const Late &late = static_cast<const Late &>(*waiting);
+  Apply(late.part, false, late.coefficients, late.row);
 }
 
 void ForwardResults::WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) {

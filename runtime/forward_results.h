@@ -20,12 +20,14 @@ class ForwardResults : public Engine {
     int64_t row;  // from one column to the next
   };
 
-  // Whether y of a part goes past the caches; then it may wait.
-  bool Streams(const Part &part) const {
-    return problem_.y.data && Engine::Streams(part, {&problem_.x, &problem_.y, &residual()});
+  // Whether y of a part may wait, and whether it goes past the caches.
+  bool Waits(const Part &part) const {
+    return problem_.y.data && Engine::Waits(part, {&problem_.x, &problem_.y, &residual()});
   }
+  bool Streams(const Part &part) const { return plan_.stream && Waits(part); }
   bool Flow(Waiting *before, const Part &next, View &x, View &pivot, View &sums) override;
   void FinishLast(Waiting *last) override;
+  void WriteAll(Waiting *waiting) override;
   // y of `part`, whose coefficients they are.
   void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row);
 

@@ -2,13 +2,13 @@
 
 namespace haline {
 
-bool GradientResults::Streams(const Part &part) const {
-  bool any = false, streams = false;
+bool GradientResults::Waits(const Part &part) const {
+  bool any = false, waits = false;
   ForResults([&](const Array &to, int) {
-    streams = (streams || !any) && Engine::Streams(part, {&problem_.x, &problem_.dy, &residual(), &to});
+    waits = (waits || !any) && Engine::Waits(part, {&problem_.x, &problem_.dy, &residual(), &to});
     any = true;
   });
-  return streams;
+  return waits;
 }
 
 void GradientResults::WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) {
@@ -35,9 +35,11 @@ void GradientResults::CallFlow(const Part &part, int64_t first, const Numbers &n
   const int32_t near = NearOfTwo(part.size * Size(problem_.element));
   View gradient = Columns(numbers.gradients, part, part.channels, kColumns, numbers.row);
   View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
-  Call("gradient_flow", part.size < kLarge ? kernels_.gradient_flow_small : kernels_.gradient_flow_large, x.Elements(),
-       dy.Elements(), mean, x_before.Elements(), dy_before.Elements(), MeansOf(part, numbers), gradient, dx.Elements(),
-       Lead(to, part), near, near, out);
+  const auto &kernel = !plan_.stream        ? kernels_.gradient_flow_plain
+                       : part.size < kLarge ? kernels_.gradient_flow_small
+                                            : kernels_.gradient_flow_large;
+  Call("gradient_flow", kernel, x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(),
+       MeansOf(part, numbers), gradient, dx.Elements(), Lead(to, part), near, near, out);
 }
 
 void GradientResults::FlowAlone(Part part, int64_t first, int64_t count, const Numbers &numbers) {
@@ -50,9 +52,14 @@ void GradientResults::FlowAlone(Part part, int64_t first, int64_t count, const N
 
 void GradientResults::FinishLast(Waiting *last) {
   const Late &late = static_cast<const Late &>(*last);
-  if (!late.waits() || late.done > 0 || !Flows()) return Finish(last);
+  if (!late.waits() || late.done > 0 || !Flows() || !plan_.stream) return Finish(last);
   FlowAlone(late.part, 0, late.part.size, {late.means, late.coefficients, late.gradients, late.row});
   last->done = last->tiles;
+}
+
+void GradientResults::WriteAll(Waiting *waiting) {
+  const Late &late = static_cast<const Late &>(*waiting);
+  Apply(late.part, false, {late.means, late.coefficients, late.gradients, late.row});
 }
 
 void GradientResults::StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers,

@@ -35,8 +35,9 @@ class GradientResults : public Engine {
 
   bool active() const { return problem_.slope != 1; }
 
-  // Whether the results of a part go past the caches; then they may wait, in tiles.
-  bool Streams(const Part &part) const;
+  // Whether the results of a part may wait, and whether they go past the caches.
+  bool Waits(const Part &part) const;
+  bool Streams(const Part &part) const { return plan_.stream && Waits(part); }
   // Both results in the same tiles, as one may be written over what the other is made from.
   Tiles TilesOf(const Part &part, int64_t first, int64_t count) const {
     return Tiles(part, problem_.dx.data ? problem_.dx : problem_.dresidual, first, count);
@@ -46,6 +47,7 @@ class GradientResults : public Engine {
   // can't be.
   bool Flow(Late *before, const Part &next, const double *means, double *sums);
   void FinishLast(Waiting *last) override;
+  void WriteAll(Waiting *waiting) override;
   // The results of `part`, whose numbers are `numbers`.
   void Apply(const Part &part, bool parallel, const Numbers &numbers);
 

@@ -19,7 +19,8 @@ using Buffer = halide_buffer_t;
 // The arguments are those of the generators, in their order, outputs last.
 struct ElementKernels {
   // *_last: for channels-last tensors, *_lanes: the same, lane by lane, *_rows: of few channels,
-  // *_lines: whose results are whole lines, past the caches; null functions where a back end has none.
+  // *_lines: whose results are whole lines, past the caches, flow_*: whose results go past the caches, but for
+  // flow_plain's; null functions where a back end has none.
   Kernel<Buffer *, Buffer *> pivot, pivot_last;                       // samples, pivot
   using Moments = Kernel<Buffer *, Buffer *, int64_t, Buffer *>;      // x, pivot, to, sums
   using MomentsLast = Kernel<Buffer *, Buffer *, int32_t, Buffer *>;  // x, pivot, ahead or channels, sums
@@ -34,7 +35,7 @@ struct ElementKernels {
   Kernel<Buffer *, Buffer *> lanes;  // lanes, sums
   // x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, ahead, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t, Buffer *>
-      flow_small, flow_large;
+      flow_small, flow_large, flow_plain;
   // pivot, sums, scale, shift, eps, count, coefficients
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;
   // x, coefficients, residual, has_residual, slope, form, y
@@ -64,7 +65,7 @@ struct ElementKernels {
   // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, lead, x_ahead, dy_ahead, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, int32_t, int32_t, int32_t,
          Buffer *>
-      gradient_flow_small, gradient_flow_large;
+      gradient_flow_small, gradient_flow_large, gradient_flow_plain;
   // sums, mean, rstd, scale, count, frozen, gradient
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, dx

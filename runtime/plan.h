@@ -92,7 +92,28 @@ constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y s
 constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;
 // Of a part then; sums are made of one while the one before is written. One Zen 5 thread, planes of 4 and 9 KiB, as
 // above: 16384 elements 0.88 and 0.87, 32768 0.90 and 0.94, 65536 0.87 and 0.93.
-constexpr int64_t kStreamElements = 32768;
+#if !defined(HALINE_STREAM_ELEMENTS)
+#define HALINE_STREAM_ELEMENTS 32768  // tests set it lower
+#endif
+constexpr int64_t kStreamElements = HALINE_STREAM_ELEMENTS;
+// Whether lines in L3 are as far as memory: on Intel's processors.
+#if defined(__x86_64__)
+inline const bool kFarL3 = __builtin_cpu_is("intel");
+#else
+constexpr bool kFarL3 = false;
+#endif
+// Elements of a float32 plane, no fewer, whose result waits where it stays in the caches, too. Time by that where it
+// does not, one thread of a Xeon with AVX-512, 2 MiB of L2 and 480 MiB of L3, forward and backward: 8x128x25x25 0.87
+// and 0.90, 1x512x31x31 0.84 and 0.92, 16x64x1023 0.82 and -, 8x64x32x32 0.93 and 0.93, 1x128x64x64 0.95 and 0.91,
+// 1x64x128x128 0.97 and 0.99, 1x16x256x256 0.96 and 1.00, in L2 4x64x32x32 0.91 and 0.92; AVX2 0.83 to 0.90 and 0.90 to
+// 1.02; two threads 0.88 to 1.01 and 0.90 to 1.01. (20x20 0.97 and 0.93, two threads 15x15 - and 1.03. The other types'
+// kernels have more to work out than to wait for: bfloat16 1.05 to 1.15, float16 1.2 to 1.3. With parts of 8192
+// elements 0.92 to 1.07, of 16384 0.89 to 1.00, of 65536 as of 32768.) On other processors not yet known.
+#if !defined(HALINE_FLOW_ELEMENTS)
+#define HALINE_FLOW_ELEMENTS (kFarL3 ? kKnobTable[kFlowKnob].otherwise : kKnobTable[kFlowKnob].most)  // tests set it
+#endif
+inline const int64_t kFlowElements = HALINE_FLOW_ELEMENTS;
+constexpr int64_t kMostGradientFlowed = kBlock - 1;  // and backward no more
 // Of a part while whose sums are made y's lines, or, as engine.cpp says, the next part of x, are fetched, so that they
 // are still in L2 then. (A task's elements, and the planes that make up a whole number of them.) Time by that without,
 // of y's, one thread, Zen 3: 8x64x32x32 0.87, 8x64x24x24 0.89, 1x64x128x128 0.85, 1x128x64x64 1.07, tensors in memory
@@ -121,6 +142,7 @@ struct alignas(64) Plan {
   Layout layout = Layout::kPlanes;
   bool split = false;         // part by part, of one sample (kPlanes: as a rule of one plane), all threads on one
   bool stream = false;        // results go past the caches
+  bool waits = false;         // kPlanes: results are written while the sums of the next part are made
   bool copied = false;        // each part is, as the kernels can't take its tensors as they lie
   int64_t task_elements = 0;  // that a task should have, about
   int64_t part_channels = 0;  // a part is part_batch x part_channels planes

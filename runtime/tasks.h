@@ -40,7 +40,7 @@ class alignas(64) Tasks {
       Late late[2];
       const int64_t end = std::min(plan_.parts, (run + 1) * plan_.run);
       for (int64_t i = run * plan_.run; i < end && !outcome_.failed(); i++) {
-        const int64_t now = plan_.stream ? i % 2 : 0;  // (else nothing waits)
+        const int64_t now = plan_.waits ? i % 2 : 0;
         task(PartAt(i), false, &late[now], &late[1 - now]);
       }
       FinishLast(&late[1 - end % 2]);

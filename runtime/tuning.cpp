@@ -114,6 +114,7 @@ Tuning TuningOf(const Problem &problem) {
   set(kSerialKnob, &tuning.serial_elements);
   set(kSplitKnob, &tuning.split_plane);
   set(kStreamKnob, &tuning.stream_bytes);
+  set(kFlowKnob, &tuning.flow_elements);
   return tuning;
 }
 

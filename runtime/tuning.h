@@ -14,7 +14,7 @@ struct Tuning {
   int64_t task_elements = kKnobTable[kTaskKnob].otherwise;
   int64_t serial_elements = kKnobTable[kSerialKnob].otherwise;
   int64_t split_plane = kKnobTable[kSplitKnob].otherwise;
-  int64_t stream_bytes = Settings::kUnset;  // plan.h has the default
+  int64_t stream_bytes = Settings::kUnset, flow_elements = Settings::kUnset;  // plan.h has the defaults
 };
 
 Tuning TuningOf(const Problem &problem);

@@ -32,12 +32,13 @@ struct Knob {
   const char *name;
   int64_t otherwise, least, most;
 };
-enum KnobIndex { kTaskKnob, kSerialKnob, kSplitKnob, kStreamKnob, kKnobs };
+enum KnobIndex { kTaskKnob, kSerialKnob, kSplitKnob, kStreamKnob, kFlowKnob, kKnobs };
 constexpr Knob kKnobTable[kKnobs] = {
     {"task_elements", 32768, 64, 1 << 24},       // of a task: x and y of it, read twice, stay in a core's L2
     {"serial_elements", 32768, 2, 1 << 24},      // fewer in all: a thread costs more than it saves; each has half of it
     {"split_plane", 1 << 20, 1 << 17, 1 << 20},  // larger planes are worked on by all threads together
     {"stream_bytes", 12 << 20, 1 << 20, int64_t{1} << 40},  // of x, y, ...: results of as many go past the caches
+    {"flow_elements", 512, 512, int64_t{1} << 40},  // of a plane: results of as many wait for the next part's sums
 };
 
 // All settings; what is not set is as if there were no file.

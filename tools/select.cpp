@@ -71,6 +71,7 @@ Choices ChoicesFor(Regime regime, int threads) {
   if (size != kHugePlanes && threads > 1) add(kSerialKnob, {-2, -1, 1, 2});
   if ((size == kInMemory || size == kHugePlanes) && !last) add(kSplitKnob, {-3, -2, -1});
   if (size == kCached || size == kInMemory) add(kStreamKnob, {-2, -1, 1, 2, 3});
+  if ((size == kCached || size == kInMemory) && !last) add(kFlowKnob, {0, 31});
   return choices;
 }
 
