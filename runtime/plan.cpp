@@ -37,7 +37,8 @@ bool Strided(const Problem &problem) {
 
 // Whether results had better go past the caches, which don't hold the tensors.
 bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
-  if (!kStreams || problem.size() < kTiny) return false;
+  const bool halves = Size(problem.element) == 2 && !problem.dy.data;
+  if (!kStreams || problem.size() < (halves ? kLeastHalfStreamed : kTiny)) return false;
   if (Strided(problem)) return false;
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
     if (!Suits(problem, *result)) return false;

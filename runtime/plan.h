@@ -90,18 +90,25 @@ constexpr int64_t kLastElements = 131072;  // of a channels-last task: x and y s
 #define HALINE_STREAM_BYTES kKnobTable[kStreamKnob].otherwise  // tests set it to 0
 #endif
 constexpr int64_t kStreamBytes = HALINE_STREAM_BYTES;
-// Of a part then; sums are made of one while the one before is written. One Zen 5 thread, planes of 4 and 9 KiB, as
-// above: 16384 elements 0.88 and 0.87, 32768 0.90 and 0.94, 65536 0.87 and 0.93.
-#if !defined(HALINE_STREAM_ELEMENTS)
-#define HALINE_STREAM_ELEMENTS 32768  // tests set it lower
-#endif
-constexpr int64_t kStreamElements = HALINE_STREAM_ELEMENTS;
 // Whether lines in L3 are as far as memory: on Intel's processors.
 #if defined(__x86_64__)
 inline const bool kFarL3 = __builtin_cpu_is("intel");
 #else
 constexpr bool kFarL3 = false;
 #endif
+// Forward, of 16-bit elements, planes of as many: the kernels for smaller ones take longer than memory does. Time by
+// theirs of others, whose results stay in the caches, a Xeon with AVX-512, float16 and bfloat16, of 26 and of 210 MB:
+// 64 elements 0.55 to 0.57 and 0.73 to 0.75, 100 0.67 and 0.56 to 0.58, 196 0.72 to 0.75 and 0.60 to 0.62, 256 0.71 to
+// 0.77 and 1.01 to 1.03, 400 0.70 to 0.77 and 0.90 to 0.97, two threads 0.53 to 0.74 and 0.60 to 0.97, AVX2 0.53 to
+// 0.90 and 0.56 to 0.92. (Backward 0.73 to 0.98 and 0.75 to 1.45, float32 0.84 to 1.02 and 1.00 to 1.35, 1024 elements
+// 0.91 to 0.99 and 1.55 to 1.60.) On other processors not yet known.
+inline const int64_t kLeastHalfStreamed = kFarL3 && kStreamBytes != 0 ? kLarge : kTiny;
+// Of a part then; sums are made of one while the one before is written. One Zen 5 thread, planes of 4 and 9 KiB, as
+// above: 16384 elements 0.88 and 0.87, 32768 0.90 and 0.94, 65536 0.87 and 0.93.
+#if !defined(HALINE_STREAM_ELEMENTS)
+#define HALINE_STREAM_ELEMENTS 32768  // tests set it lower
+#endif
+constexpr int64_t kStreamElements = HALINE_STREAM_ELEMENTS;
 // Elements of a float32 plane, no fewer, whose result waits where it stays in the caches, too. Time by that where it
 // does not, one thread of a Xeon with AVX-512, 2 MiB of L2 and 480 MiB of L3, forward and backward: 8x128x25x25 0.87
 // and 0.90, 1x512x31x31 0.84 and 0.92, 16x64x1023 0.82 and -, 8x64x32x32 0.93 and 0.93, 1x128x64x64 0.95 and 0.91,
