@@ -62,7 +62,11 @@ class Flow : public Generator<Flow> {
     // (Into L2: one Zen 4 thread, planes of 4 KiB in memory, 0.49 and 0.71 of a copy. Backward, where two are fetched,
     // into L1: 0.55 and 0.49 for planes of 256 KiB, 0.51 and 0.55 for those of 4 KiB.)
     const auto terms = [=, this](const Expr &s) {
-      return MomentTerms(Load(Fetched(x(s, c, n), ahead, Into::kL2), element, get_target()) - near_mean(c, n));
+      Exprs values = MomentTerms(load(x, s) - near_mean(c, n));
+      // (Of the two sums one fetches.)
+      values[0] =
+          MomentTerms(Load(Fetched(x(s, c, n), ahead, Into::kL2), element, get_target()) - near_mean(c, n))[0];
+      return values;
     };
     block_sums = std::make_unique<BlockSums>(terms, size, chunk, b, c, n,
                                              [this](const Expr &q) { return lines->Chunk(q, c, n); });
