@@ -64,8 +64,7 @@ class Flow : public Generator<Flow> {
     const auto terms = [=, this](const Expr &s) {
       Exprs values = MomentTerms(load(x, s) - near_mean(c, n));
       // (Of the two sums one fetches.)
-      values[0] =
-          MomentTerms(Load(Fetched(x(s, c, n), ahead, Into::kL2), element, get_target()) - near_mean(c, n))[0];
+      values[0] = MomentTerms(Load(Fetched(x(s, c, n), ahead, Into::kL2), element, get_target()) - near_mean(c, n))[0];
       return values;
     };
     block_sums = std::make_unique<BlockSums>(terms, size, chunk, b, c, n,

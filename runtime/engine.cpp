@@ -39,10 +39,10 @@ View Engine::Dense::Make(const PerPlane &values, double otherwise, Element math,
 Engine::Dense::Dense(const PerPlane &values, double otherwise, Element math, const Part &part)
     : view_(Make(values, otherwise, math, part, copy_)) {}
 
-// Sums fetch the next part of x meanwhile, not this part of y, where L3 is far. Time by that where y is fetched (and where nothing is), one thread of a Xeon with AVX-512, 2 MiB of L2
-// and 480 MiB of L3, float32: 8x64x32x32 0.88 (0.93), 8x128x31x31 0.88 (0.97), 1x128x64x64 0.84 (0.90), 1x64x128x128
-// 0.87 (0.84), 1x16x256x256 0.84 (0.80), in L2 0.99 (0.98), AVX2 0.83 to 0.89; bfloat16 1x64x128x128 0.77 (0.86). (How
-// AMD's take to y: kFetchedBytes.)
+// Sums fetch the next part of x meanwhile, not this part of y, where L3 is far. Time by that where y is fetched (and
+// where nothing is), one thread of a Xeon with AVX-512, 2 MiB of L2 and 480 MiB of L3, float32: 8x64x32x32 0.88 (0.93),
+// 8x128x31x31 0.88 (0.97), 1x128x64x64 0.84 (0.90), 1x64x128x128 0.87 (0.84), 1x16x256x256 0.84 (0.80), in L2 0.99
+// (0.98), AVX2 0.83 to 0.89; bfloat16 1x64x128x128 0.77 (0.86). (How AMD's take to y: kFetchedBytes.)
 
 // From the first plane's element `first` to the last plane's before `last`.
 static Ahead Span(const Array &array, const Part &part, int64_t first, int64_t last) {
