@@ -42,10 +42,12 @@ int Default() {
 std::atomic<int> wanted_threads{0};  // 0: the default
 
 // How long a thread that has nothing to do looks out for more before it sleeps: calls, and the passes of one call,
-// often follow each other within microseconds, while to wake a sleeping thread takes 5 to 50. (Zen 5, 2 threads, calls
-// one after the other, against one thread: 8x64x32x32 from 0.8 of its time, without, to 0.51; 1x64x128x128 0.74 to
-// 0.51.)
-constexpr std::chrono::microseconds kSpin{30};
+// often follow each other within microseconds, while to wake a sleeping thread takes 5 to 50, and in a virtual machine
+// 110 to 140. (Zen 5, 2 threads, calls one after the other, against one thread: 8x64x32x32 from 0.8 of its time,
+// without, to 0.51; 1x64x128x128 0.74 to 0.51. From Python, whose own part takes 40 after a call that has filled the
+// caches, backward on two Xeon threads, time by that with 30: 8x64x32x32 with 60 0.80 and with 100 0.77, 32x256x8x8
+// 0.81 and 0.82.)
+constexpr std::chrono::microseconds kSpin{100};
 // While others are still at the job's tasks it looks out for longer: who slept through the end of a call whose tasks
 // take longer than kSpin was late for the next, had no share of it, and slept again. (Two Xeon threads, blocks of 3 ms
 // of calls after pauses of 3 ms, time by that without: 1x32x256x256 backward 0.72, 8x64x32x32 backward 0.93;
