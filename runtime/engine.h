@@ -102,15 +102,18 @@ class Engine : public Tasks {
                 std::initializer_list<const Array *> inputs);
   // Writes all of `before` and makes the sums of x's `next`, a chunk of each in turns; false where that can't be.
   virtual bool Flow(Waiting *, const Part &, View &, View &, View &) { return false; }
-  // Writes all that waits, where it does not go past the caches.
-  virtual void WriteAll(Waiting *) {}
+  // Writes all of a part that has waited.
+  virtual void WriteAll(const Waiting &) {}
   void Finish(Waiting *waiting) {
     if (!waiting->waits()) return;
-    if (plan_.stream) return Continue(waiting, {}, 0, 1, {});
-    WriteAll(waiting);
-    waiting->done = waiting->tiles;
+    plan_.stream ? Continue(waiting, {}, 0, 1, {}) : FinishLast(waiting);
   }
-  void FinishLast(Waiting *last) override { Finish(last); }
+  void FinishLast(Waiting *last) override {
+    if (!last->waits()) return;
+    if (last->done > 0) return Continue(last, {}, 0, 1, {});
+    WriteAll(*last);
+    last->done = last->tiles;
+  }
 
   // Calls kernel(tile's part, first element, elements, where to) for the tile and writes the result past the caches.
   template <typename F>

@@ -35,15 +35,8 @@ void ForwardResults::FlowAlone(Part part, int64_t first, int64_t count, const do
   CallFlow(part, first, coefficients, row, x, pivot, sums);
 }
 
-void ForwardResults::FinishLast(Waiting *last) {
-  const Late &late = static_cast<const Late &>(*last);
-  if (!late.waits() || late.done > 0 || !plan_.stream) return Finish(last);
-  FlowAlone(late.part, 0, late.part.size, late.coefficients, late.row);
-  last->done = last->tiles;
-}
-
-void ForwardResults::WriteAll(Waiting *waiting) {
-  const Late &late = static_cast<const Late &>(*waiting);
+void ForwardResults::WriteAll(const Waiting &waiting) {
+  const Late &late = static_cast<const Late &>(waiting);
   Apply(late.part, false, late.coefficients, late.row);
 }
 

@@ -26,8 +26,7 @@ class ForwardResults : public Engine {
   }
   bool Streams(const Part &part) const { return plan_.stream && Waits(part); }
   bool Flow(Waiting *before, const Part &next, View &x, View &pivot, View &sums) override;
-  void FinishLast(Waiting *last) override;
-  void WriteAll(Waiting *waiting) override;
+  void WriteAll(const Waiting &waiting) override;
   // y of `part`, whose coefficients they are.
   void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row);
 

@@ -50,15 +50,8 @@ void GradientResults::FlowAlone(Part part, int64_t first, int64_t count, const N
   if (sums) CallFlow(part, first, numbers, part, MeansOf(part, numbers), sums);
 }
 
-void GradientResults::FinishLast(Waiting *last) {
-  const Late &late = static_cast<const Late &>(*last);
-  if (!late.waits() || late.done > 0 || !Flows() || !plan_.stream) return Finish(last);
-  FlowAlone(late.part, 0, late.part.size, {late.means, late.coefficients, late.gradients, late.row});
-  last->done = last->tiles;
-}
-
-void GradientResults::WriteAll(Waiting *waiting) {
-  const Late &late = static_cast<const Late &>(*waiting);
+void GradientResults::WriteAll(const Waiting &waiting) {
+  const Late &late = static_cast<const Late &>(waiting);
   Apply(late.part, false, {late.means, late.coefficients, late.gradients, late.row});
 }
 

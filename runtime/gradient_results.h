@@ -46,8 +46,7 @@ class GradientResults : public Engine {
   // Writes all of `before` and makes the sums of the gradient of `next`, a chunk of each in turns; false where that
   // can't be.
   bool Flow(Late *before, const Part &next, const double *means, double *sums);
-  void FinishLast(Waiting *last) override;
-  void WriteAll(Waiting *waiting) override;
+  void WriteAll(const Waiting &waiting) override;
   // The results of `part`, whose numbers are `numbers`.
   void Apply(const Part &part, bool parallel, const Numbers &numbers);
 
