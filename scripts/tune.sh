@@ -9,9 +9,15 @@
 #
 # SPDX-License-Identifier: MIT
 here=$PWD
+# Before minutes of setting up: --help, and what is wrong with the arguments.
+early() { PYTHONPATH=$(dirname "$0")/../tools PYTHONDONTWRITEBYTECODE=1 python3 "$@"; }
 for word in "$@"; do
-  [[ $word != -h && $word != --help ]] || PYTHONPATH=$(dirname "$0")/../tools PYTHONDONTWRITEBYTECODE=1 exec python3 -m tune --help
+  if [[ $word == -h || $word == --help ]]; then
+    early -m tune --help
+    exit
+  fi
 done
+! command -v python3 >/dev/null || early -c 'import sys; from tune.__main__ import arguments; arguments(sys.argv[1:])' "$@" || exit
 source "$(dirname "$0")/setup.sh" test
 haline_tune_packages
 

@@ -162,7 +162,7 @@ std::optional<Dtype> DtypeOfNumpy(const std::string &letters) {
   return std::nullopt;
 }
 
-std::string NumpyDescr(Dtype dtype) { return (SizeOf(dtype) == 1 ? "|" : "<") + std::string(RowOf(dtype).numpy); }
+std::string NumpyDescr(Dtype dtype) { return std::string(SizeOf(dtype) == 1 ? "|" : "<").append(RowOf(dtype).numpy); }
 
 std::optional<Dtype> ComputedDtype(const std::string &name) {
   for (const Dtype dtype : kComputed) {

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 from test_session import APPLY, LARGE, SHAPES, SPACES
-from tune.__main__ import _arguments, _duration
+from tune.__main__ import _duration, arguments
 from tune.compare import AUTOSCHEDULERS, compare
 from tune.kernels import Build
 from tune.measure import Outcome
@@ -71,7 +71,7 @@ def test_without_tuned_schedules_there_is_no_such_column(tmp_path):
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400)])
 def test_a_budget_has_a_unit(text, seconds):
     assert _duration(text) == seconds
-    assert _arguments([f"--budget={text}"]).budget == seconds
+    assert arguments([f"--budget={text}"]).budget == seconds
 
 
 @pytest.mark.parametrize("text", ["", "m", "-1s", "10 m", "1d"])

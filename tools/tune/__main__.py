@@ -38,7 +38,8 @@ def _duration(text: str) -> float:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def _arguments(words: list[str]) -> argparse.Namespace:
+def arguments(words: list[str]) -> argparse.Namespace:
+    """What the words ask for; leaves with status 2 where they make no sense."""
     parser = argparse.ArgumentParser(prog="scripts/tune.sh", description=__doc__, epilog="docs/tuning.md tells more.")
     parser.add_argument("--backend", default="", help="as `haline info` names it [the best that runs here]")
     parser.add_argument("--dtype", default="float32", choices=list(_ELEMENTS), help="[float32]")
@@ -105,7 +106,7 @@ def _tune_settings(a: argparse.Namespace, workload: Workload, shapes: list[str],
 
 
 def main(words: list[str]) -> int:
-    a = _arguments(words)
+    a = arguments(words)
     best = _best_backend(a.build)
     backend = a.backend or best
     build = Build.read(a.build)
