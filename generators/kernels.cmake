@@ -40,6 +40,7 @@ set(HALINE_KERNELS
     "wide_few|wide|S|lanes=1|few=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_across_last|wide|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_across_last_bare|wide|L|layout=last|bare=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_few_last|wide|L|layout=last|few=true|bare=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_along|wide|S|lanes=16|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "gradient_sums_small|gradient_sums|S|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"
     "gradient_sums_small_last|gradient_sums|L|layout=last|chunk=64|x.type=<storage>|dy.type=<storage>|residual.type=<storage>"

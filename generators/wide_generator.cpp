@@ -18,7 +18,8 @@ class Wide : public KernelGenerator<Wide> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
-  GeneratorParam<bool> few{"few", false};    // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes
+  GeneratorParam<bool> few{"few", false};  // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes; or,
+                                           // bare, channels last, ScheduleFewLast
   GeneratorParam<bool> bare{"bare", false};  // kLast: no residual, and stats, which has a stride of 0, is not written
   GeneratorParam<int> batch{"batch", 4};     // schedule, lanes = 1: vectors of planes of a step
 
@@ -89,11 +90,12 @@ class Wide : public KernelGenerator<Wide> {
                     (mean(c, n) + rest) / factor,
                     var / factor / factor,
                     rstd * factor};
-    if (rescaled && across) values.push_back(factor);
+    const bool staged = across || few;  // results are made in loops of their own
+    if (rescaled && staged) values.push_back(factor);
     normal(c, n) = Tuple(values);
 
     const auto result = [&](const Expr &own, const Expr &more, const Expr &q) {
-      const Expr scaled = rescaled ? own * (across ? normal(q, n)[7] : factor) : own;
+      const Expr scaled = rescaled ? own * (staged ? normal(q, n)[7] : factor) : own;
       const Expr norm = (scaled - normal(q, n)[0] - normal(q, n)[1]) * normal(q, n)[2] + normal(q, n)[3];
       const Expr z = select(has_residual, norm + more, norm);
       return Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
@@ -157,15 +159,20 @@ class Wide : public KernelGenerator<Wide> {
     for (Input<Buffer<void, 3>> *f : {&x, &residual}) SetLayout(*f, layout);
     SetLayout(y, layout);
     if (layout == Layout::kLast) {
-      ScheduleTinyLast(schedule, x_turn.tile, natural_vector_size<float>(), 2);
+      const int vector = natural_vector_size<float>();
+      std::vector<Expr> forms;  // of the bare kernels
+      for (const Expr &e : activations) forms.push_back(stats.dim(1).stride() == 0 && !has_residual && e);
       // (All in one kernel, each version of it took a fifth more instructions.)
-      if (bare) {
-        const Expr promised = stats.dim(1).stride() == 0 && !has_residual;
+      if (few) {
+        ScheduleFewLast(schedule, x_turn.tile, vector, 2 * batch, forms);
+      } else if (bare) {
+        ScheduleTinyLast(schedule, x_turn.tile, vector, 2);
         for (const Expr &size : {PowerOfTwo(), Internal::const_true()}) {
-          for (const Expr &activation : activations) y.specialize(promised && activation && size);
+          for (const Expr &form : forms) y.specialize(form && size);
         }
         y.specialize_fail("no residual and no statistics wanted");
       } else {
+        ScheduleTinyLast(schedule, x_turn.tile, vector, 2);
         for (const Expr &activation : activations) y.specialize(!has_residual && activation);
         for (const Expr &activation : {plain, relu}) y.specialize(has_residual && activation);
       }

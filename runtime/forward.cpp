@@ -239,7 +239,8 @@ class ForwardEngine : public ForwardResults {
     View x = Last(problem_.x, part, 0, part.size), r = Last(residual(), part, 0, part.size),
          y = Last(problem_.y, part, 0, part.size);
     const bool bare = row == 0 && !has_residual();
-    Call("wide", bare ? kernels_.wide_across_last_bare : kernels_.wide_across_last, x, r, Scale(part), Shift(part),
+    const auto &others = bare ? kernels_.wide_across_last_bare : kernels_.wide_across_last;
+    Call("wide", bare && IsFewLast(part.size) ? kernels_.wide_few_last : others, x, r, Scale(part), Shift(part),
          has_residual(), problem_.slope, problem_.eps, y, out);
     if (outcome_.failed()) return;
     Record(part, [&](int64_t n, int which) { return statistics + (n * kWideColumns + which) * part.channels; });

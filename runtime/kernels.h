@@ -46,9 +46,9 @@ struct ElementKernels {
   Kernel<Buffer *, Buffer *, Buffer *, double, double, Buffer *, Buffer *> group;
   // x, scale, shift, slope, eps, numbers, y
   Kernel<Buffer *, Buffer *, Buffer *, double, double, Buffer *, Buffer *> column;
-  // x, residual, scale, shift, has_residual, slope, eps, y, stats; *_bare: without residual and stats
+  // x, residual, scale, shift, has_residual, slope, eps, y, stats; *_bare and wide_few_last: without residual and stats
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_few,
-      wide_across_last, wide_across_last_bare, wide_along;
+      wide_across_last, wide_across_last_bare, wide_few_last, wide_along;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums; after form: ahead or channels
   using GradientSums = Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *>;
   using GradientSumsLast =

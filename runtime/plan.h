@@ -182,6 +182,9 @@ constexpr int64_t MostFew(Element element, bool old_processor) {
   return element == Element::kF64 || old_processor ? 4 : 8;
 }
 
+// Of channels-last tensors, without residual and statistics: as kFewLast in generators/tiny_last.h.
+constexpr bool IsFewLast(int64_t size) { return size == 4 || size == 8; }
+
 constexpr int64_t Chunk(int64_t size) { return size < kLarge ? 64 : 128; }
 
 constexpr int64_t Blocks(int64_t size) {

@@ -120,6 +120,41 @@ TEST_F(ChannelsLastKernelsTest, NoOthersAreCalled) {
   }
 }
 
+// Where nobody wants statistics: planes of four elements and of eight, by the kernel of few elements alone.
+TEST_F(ChannelsLastKernelsTest, FewElements) {
+  for (const KernelSet *const kernels : sets_) {
+    KernelSet others = OnlyChannelsLast(*kernels, 16), few = others;
+    for (ElementKernels &k : others.elements) Replace(&k.wide_few_last);
+    for (ElementKernels &k : few.elements) {
+      Replace(&k.wide_across_last);
+      Replace(&k.wide_across_last_bare);
+    }
+    for (const int64_t size : {3, 4, 5, 8, 9}) {
+      const bool is_few = size == 4 || size == 8;
+      const std::string what = std::string(kernels->name) + ", " + std::to_string(size) + " elements";
+      const std::vector<float> x = test::Normals(2 * 48 * size, 1);
+      std::vector<float> y(x.size()), wanted(x.size());
+      const Shape shape = {2, 48, size}, strides = {48 * size, 1, 48};
+      const auto run = [&](const KernelSet &set, std::vector<float> *to) {
+        const ConstTensorView from(x.data(), shape, strides);
+        const TensorView into(to->data(), shape, strides);
+        const haline_tensor from_tensor = from.c_tensor(), into_tensor = into.c_tensor();
+        const haline_options options = HALINE_OPTIONS_INIT;
+        Problem problem;
+        ASSERT_EQ(CheckForward(&from_tensor, nullptr, nullptr, &into_tensor, &options, &problem), HALINE_OK);
+        ASSERT_EQ(Forward(problem, MakePlan(problem, 1, Tuning(), true), set), HALINE_OK);
+      };
+      others_called = 0;
+      run(is_few ? few : others, &y);
+      EXPECT_EQ(others_called, 0) << what;
+      run(is_few ? others : few, &wanted);  // which do nothing
+      EXPECT_GT(others_called, 0) << what;
+      run(*kernels, &wanted);
+      EXPECT_EQ(y, wanted) << what;
+    }
+  }
+}
+
 // That they would be counted.
 TEST_F(ChannelsLastKernelsTest, OthersAreCalledForPlanes) {
   for (const KernelSet *const kernels : sets_) {

@@ -169,6 +169,37 @@ TEST_P(ChannelsLastTest, Lengths) {
   }
 }
 
+// Tiny planes whose statistics nobody wants, which have kernels of their own; some of them of special values.
+TEST_P(ChannelsLastTest, TinyPlanesAlone) {
+  const double specials[] = {std::nan(""), HUGE_VAL, -HUGE_VAL, std::numeric_limits<float>::max(), 0x1p-149, 0};
+  for (const Type type : kFloatTypes) {
+    for (const int64_t size : {1, 2, 3, 4, 5, 7, 8, 9, 16, 27, 63}) {
+      for (const int64_t channels : {16, 48, 144, 150}) {
+        const Shape shape = {3, channels, size};
+        Typed x(type, shape, static_cast<uint64_t>(size), 0.5, 2), scale(MathType(type), {channels}, 2, 1, 0.5);
+        for (int64_t plane = 1; plane < 3 * channels; plane += 7) {
+          const double special = specials[plane % 6];
+          for (int64_t i = 0; i < (plane % 2 ? 1 : size); i++) x.Set(plane * size + (plane + i) % size, special);
+        }
+        const Typed last = x.As(ChannelsLast(shape)), shift(MathType(type), {channels}, 3, 0, 4);
+        for (const haline_activation activation : {HALINE_NO_ACTIVATION, HALINE_RELU, HALINE_LEAKY_RELU}) {
+          Form form;
+          form.data = "special";
+          form.x = &x;
+          form.scale = &scale;
+          form.shift = &shift;
+          form.activation = activation;
+          const std::string wanted = Run(form).bytes();
+          form.x = &last;
+          Typed y(type, shape, 0, 0, 1, ChannelsLast(shape));
+          Run(form, &y, " channels last");
+          EXPECT_EQ(y.bytes(), wanted) << Describe(form);
+        }
+      }
+    }
+  }
+}
+
 // Results that begin with a line of the caches, which may be written past them a line at a time.
 TEST_P(ChannelsLastTest, ResultsOfWholeLines) {
   for (const Type type : kFloatTypes) {
