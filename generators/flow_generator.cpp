@@ -25,6 +25,7 @@ class Flow : public Generator<Flow> {
   Input<int> form{"form"};
   Input<Buffer<void, 3>> y{"y"};           // where y of the planes before goes
   Input<int> lead{"lead"};                 // as Lines has it
+  Input<int> turn{"turn"};                 // as Lines has it
   Input<int> ahead{"ahead"};               // bytes: how far beyond x's chunk the lines are that are fetched
   Output<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
 
@@ -44,7 +45,7 @@ class Flow : public Generator<Flow> {
       return StoreResult(result, element, get_target(), true);
     };
     const Expr size = x.dim(0).extent();
-    lines = std::make_unique<Lines>(place, value, y, lead, size, chunk, line, q, c, n);
+    lines = std::make_unique<Lines>(place, value, y, lead, turn, size, chunk, line, q, c, n);
 
     const PivotRuns runs(size);
     starts = runs.Table();

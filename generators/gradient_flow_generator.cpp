@@ -24,6 +24,7 @@ class GradientFlow : public Generator<GradientFlow> {
   Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
   Input<Volume> dx{"dx"};                         // where dx of the planes before goes
   Input<int> lead{"lead"};                        // as Lines has it
+  Input<int> turn{"turn"};                        // as Lines has it
   Input<int> x_ahead{"x_ahead"};                  // bytes: how far beyond x's chunk the lines are that are fetched
   Input<int> dy_ahead{"dy_ahead"};
   Output<Buffer<double, 4>> sums{"sums"};  // (c, which, block, n)
@@ -40,7 +41,7 @@ class GradientFlow : public Generator<GradientFlow> {
     };
     const int line = kLine / StorageType(element).bytes();
     const Expr size = x.dim(0).extent();
-    lines = std::make_unique<Lines>(place, value, dx, lead, size, chunk, line, q, c, n);
+    lines = std::make_unique<Lines>(place, value, dx, lead, turn, size, chunk, line, q, c, n);
 
     const auto terms = [=, this](const Expr &s) {
       const Expr center = cast(MathType(element), mean(c, n));

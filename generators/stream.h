@@ -136,10 +136,12 @@ class Lines {
  public:
   using OfElement = std::function<Halide::Expr(Halide::Expr)>;
 
-  // `lead` is the first element of the first plane of `to` that begins a line.
+  // `lead` is the first element of the first plane of `to` that begins a line. The chunk that comes first is chunk
+  // `turn`; those before it come last.
   template <typename Buffer>
   Lines(const OfElement &place, const OfElement &value, const Buffer &to, const Halide::Expr &lead,
-        const Halide::Expr &size, int chunk, int line, Halide::Var q, Halide::Var c, Halide::Var n)
+        const Halide::Expr &turn, const Halide::Expr &size, int chunk, int line, Halide::Var q, Halide::Var c,
+        Halide::Var n)
       : line_(line) {
     using namespace Halide;
     const Expr planes = c * to.dim(1).stride() + n * to.dim(2).stride();
@@ -149,7 +151,8 @@ class Lines {
     chunk_(i_, q, c, n) = undef<int>();
     in_chunk_ = RDom(0, chunk, "in_chunk");
     in_chunk_.where(first + (q + 1) * chunk <= size);
-    chunk_(in_chunk_, q, c, n) = at(first + q * chunk + in_chunk_);
+    const Expr chunks = (size - first) / chunk, turned = q + turn;
+    chunk_(in_chunk_, q, c, n) = at(first + select(turned < chunks, turned, turned - chunks) * chunk + in_chunk_);
 
     rest_(i_, c, n) = undef<int>();
     const Expr rest = first + (size - first) / chunk * chunk, end = first + (size - first) / line * line;
@@ -169,7 +172,7 @@ class Lines {
     rest_(tail_, c, n) = Put(place(inside(size - line + tail_)), last_(tail_, c, n));
   }
 
-  // 0, once chunk q is written.
+  // 0, once the next chunk is written, for which there must have been q.
   Halide::Expr Chunk(const Halide::Expr &q, const Halide::Expr &c, const Halide::Expr &n) { return chunk_(0, q, c, n); }
   // 0, once what is no chunk is.
   Halide::Expr Rest(const Halide::Expr &c, const Halide::Expr &n) { return rest_(0, c, n); }

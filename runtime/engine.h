@@ -49,6 +49,11 @@ class Engine : public Tasks {
     return static_cast<int32_t>(-address % uintptr_t{kLine}) / static_cast<int32_t>(Size(array.element));
   }
 
+  // The chunk of a part's planes that is written first, where so many 64ths of a plane are written last.
+  static int32_t Turned(const Part &part, int32_t turn) {
+    return static_cast<int32_t>(part.size / Chunk(part.size) * turn / 64);
+  }
+
   template <typename... Params, typename... Args>
   void Call(const char *name, const Kernel<Params...> &kernel, Args &&...args) {
     if (outcome_.failed()) return;

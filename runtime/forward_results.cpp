@@ -5,13 +5,13 @@ namespace haline {
 bool ForwardResults::Flow(Waiting *before, const Part &next, View &x, View &pivot, View &sums) {
   const Late &late = static_cast<const Late &>(*before);
   if (late.done > 0 || !late.part.SameSize(next)) return false;
-  CallFlow(late.part, 0, late.coefficients, late.row, x, pivot, sums);
+  CallFlow(late.part, 0, plan_.turn, late.coefficients, late.row, x, pivot, sums);
   before->done = before->tiles;
   return true;
 }
 
-void ForwardResults::CallFlow(const Part &part, int64_t first, const double *coefficients, int64_t row, View &x,
-                              View &pivot, View &sums) {
+void ForwardResults::CallFlow(const Part &part, int64_t first, int32_t turn, const double *coefficients, int64_t row,
+                              View &x, View &pivot, View &sums) {
   const Array to = problem_.y.From(first);
   const Window before = Read(problem_.x.From(first), part, 0, part.size),
                r = Read(residual().From(first), part, 0, part.size), y = Written(to, part, 0, part.size);
@@ -20,7 +20,7 @@ void ForwardResults::CallFlow(const Part &part, int64_t first, const double *coe
                        : part.size < kLarge ? kernels_.flow_small
                                             : kernels_.flow_large;
   Call("flow", kernel, x, pivot, before.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(),
-       y.Elements(), Lead(to, part), Near(part.size * Size(problem_.element)), sums);
+       y.Elements(), Lead(to, part), Turned(part, turn), Near(part.size * Size(problem_.element)), sums);
 }
 
 void ForwardResults::FlowAlone(Part part, int64_t first, int64_t count, const double *coefficients, int64_t row) {
@@ -32,7 +32,7 @@ void ForwardResults::FlowAlone(Part part, int64_t first, int64_t count, const do
   const Window window = Read(problem_.x.From(first), part, 0, count);
   View x = window.Elements(), pivot = PerPlanes(pivots, part, part.channels);
   View sums = Sums(room, part, part.channels, 2, 0, Blocks(count));
-  CallFlow(part, first, coefficients, row, x, pivot, sums);
+  CallFlow(part, first, 0, coefficients, row, x, pivot, sums);
 }
 
 void ForwardResults::WriteAll(const Waiting &waiting) {

@@ -32,8 +32,8 @@ class ForwardResults : public Engine {
 
  private:
   // y of planes of `part.size` elements, which begin with the planes' `first`, while pivots and sums are made of x.
-  void CallFlow(const Part &part, int64_t first, const double *coefficients, int64_t row, View &x, View &pivot,
-                View &sums);
+  void CallFlow(const Part &part, int64_t first, int32_t turn, const double *coefficients, int64_t row, View &x,
+                View &pivot, View &sums);
   // The same where no sums are left to be made: they are of the same elements, and for nobody. (What that costs is less
   // than what tiles do that lie in L1 between two passes. One Zen 3 thread, planes of 64 MiB, tiles and this: one plane
   // 7.0 to 8.1 and 9.2 to 10.3 GB/s, three 0.50 and 0.55 of a copy.)

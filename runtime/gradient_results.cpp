@@ -19,14 +19,14 @@ void GradientResults::WriteTile(const Waiting &waiting, int64_t tile, Fetches *f
 
 bool GradientResults::Flow(Late *before, const Part &next, const double *means, double *sums) {
   if (before->done > 0 || !before->part.SameSize(next) || !Flows()) return false;
-  CallFlow(before->part, 0, {before->means, before->coefficients, before->gradients, before->row}, next,
+  CallFlow(before->part, 0, plan_.turn, {before->means, before->coefficients, before->gradients, before->row}, next,
            PerPlanes(means, next, next.channels), sums);
   before->done = before->tiles;
   return true;
 }
 
-void GradientResults::CallFlow(const Part &part, int64_t first, const Numbers &numbers, const Part &next, View mean,
-                               double *sums) {
+void GradientResults::CallFlow(const Part &part, int64_t first, int32_t turn, const Numbers &numbers, const Part &next,
+                               View mean, double *sums) {
   const Array to = problem_.dx.From(first);
   const Window x_before = Read(problem_.x.From(first), part, 0, part.size),
                dy_before = Read(problem_.dy.From(first), part, 0, part.size), dx = Written(to, part, 0, part.size),
@@ -39,7 +39,7 @@ void GradientResults::CallFlow(const Part &part, int64_t first, const Numbers &n
                        : part.size < kLarge ? kernels_.gradient_flow_small
                                             : kernels_.gradient_flow_large;
   Call("gradient_flow", kernel, x.Elements(), dy.Elements(), mean, x_before.Elements(), dy_before.Elements(),
-       MeansOf(part, numbers), gradient, dx.Elements(), Lead(to, part), near, near, out);
+       MeansOf(part, numbers), gradient, dx.Elements(), Lead(to, part), Turned(part, turn), near, near, out);
 }
 
 void GradientResults::FlowAlone(Part part, int64_t first, int64_t count, const Numbers &numbers) {
@@ -47,7 +47,7 @@ void GradientResults::FlowAlone(Part part, int64_t first, int64_t count, const N
   double own_sums[3 * kSlots];
   Memory<double> heap;
   double *const sums = Room(own_sums, 3 * kSlots, 3 * part.padded() * part.batch * Blocks(count), &heap);
-  if (sums) CallFlow(part, first, numbers, part, MeansOf(part, numbers), sums);
+  if (sums) CallFlow(part, first, 0, numbers, part, MeansOf(part, numbers), sums);
 }
 
 void GradientResults::WriteAll(const Waiting &waiting) {

@@ -64,7 +64,8 @@ class GradientResults : public Engine {
   // Whether there is a kernel that makes all results while it sums.
   bool Flows() const { return !active() && !problem_.dresidual.data; }
   // dx of planes of `part.size` elements, which begin with the planes' `first`, while those of `next` are summed.
-  void CallFlow(const Part &part, int64_t first, const Numbers &numbers, const Part &next, View mean, double *sums);
+  void CallFlow(const Part &part, int64_t first, int32_t turn, const Numbers &numbers, const Part &next, View mean,
+                double *sums);
   // The same where no sums are left to be made: they are of the same elements, and for nobody.
   void FlowAlone(Part part, int64_t first, int64_t count, const Numbers &numbers);
   void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override;

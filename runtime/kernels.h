@@ -33,8 +33,9 @@ struct ElementKernels {
   MomentsLanes moments_large_lanes;
   MomentsLast moments_small_rows, moments_large_rows;
   Kernel<Buffer *, Buffer *> lanes;  // lanes, sums
-  // x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, ahead, sums
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t, Buffer *>
+  // x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, turn, ahead, sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t, int32_t,
+         Buffer *>
       flow_small, flow_large, flow_plain;
   // pivot, sums, scale, shift, eps, count, coefficients
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;
@@ -62,9 +63,9 @@ struct ElementKernels {
   GradientSums gradient_sums_large;
   GradientSumsLanes gradient_sums_large_lanes;
   GradientSumsLast gradient_sums_small_rows, gradient_sums_large_rows;
-  // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, lead, x_ahead, dy_ahead, sums
+  // x, dy, mean, x_before, dy_before, mean_before, gradient, dx, lead, turn, x_ahead, dy_ahead, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, int32_t, int32_t, int32_t,
-         Buffer *>
+         int32_t, Buffer *>
       gradient_flow_small, gradient_flow_large, gradient_flow_plain;
   // sums, mean, rstd, scale, count, frozen, gradient
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;

@@ -150,6 +150,7 @@ struct alignas(64) Plan {
   bool split = false;         // part by part, of one sample (kPlanes: as a rule of one plane), all threads on one
   bool stream = false;        // results go past the caches
   bool waits = false;         // kPlanes: results are written while the sums of the next part are made
+  int32_t turn = 0;           // 64ths of a plane that are written last of it, where results wait
   bool copied = false;        // each part is, as the kernels can't take its tensors as they lie
   int64_t task_elements = 0;  // that a task should have, about
   int64_t part_channels = 0;  // a part is part_batch x part_channels planes

@@ -14,16 +14,17 @@ std::atomic<int64_t> calls{0};
 struct halide_buffer_t;
 
 // The linker sends the engines' calls here.
-#define HALINE_COUNT(kernel)                                                                                           \
-  extern "C" int __real_##kernel(halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,           \
-                                 halide_buffer_t *, bool, double, int32_t, halide_buffer_t *, int32_t, int32_t,        \
-                                 halide_buffer_t *);                                                                   \
-  extern "C" int __wrap_##kernel(halide_buffer_t *x, halide_buffer_t *pivot, halide_buffer_t *before,                  \
-                                 halide_buffer_t *coefficients, halide_buffer_t *residual, bool has_residual,          \
-                                 double slope, int32_t form, halide_buffer_t *y, int32_t lead, int32_t ahead,          \
-                                 halide_buffer_t *sums) {                                                              \
-    calls++;                                                                                                           \
-    return __real_##kernel(x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, ahead, sums); \
+#define HALINE_COUNT(kernel)                                                                                          \
+  extern "C" int __real_##kernel(halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,          \
+                                 halide_buffer_t *, bool, double, int32_t, halide_buffer_t *, int32_t, int32_t,       \
+                                 int32_t, halide_buffer_t *);                                                         \
+  extern "C" int __wrap_##kernel(halide_buffer_t *x, halide_buffer_t *pivot, halide_buffer_t *before,                 \
+                                 halide_buffer_t *coefficients, halide_buffer_t *residual, bool has_residual,         \
+                                 double slope, int32_t form, halide_buffer_t *y, int32_t lead, int32_t turn,          \
+                                 int32_t ahead, halide_buffer_t *sums) {                                              \
+    calls++;                                                                                                          \
+    return __real_##kernel(x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, turn, ahead, \
+                           sums);                                                                                     \
   }
 #define HALINE_COUNT_ALL(backend)                \
   HALINE_COUNT(kernel_flow_small_f32_##backend)  \

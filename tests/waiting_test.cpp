@@ -8,33 +8,36 @@
 
 namespace {
 std::atomic<int64_t> forward_calls{0}, backward_calls{0};
-}
+std::atomic<int64_t> forward_turned{0}, backward_turned{0};  // that did not begin with a plane's first chunk
+}  // namespace
 
 struct halide_buffer_t;
 
 // The linker sends the engines' calls here.
 #define HALINE_COUNT(backend)                                                                                          \
-  extern "C" int __real_kernel_flow_plain_f32_##backend(halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,       \
-                                                        halide_buffer_t *, halide_buffer_t *, bool, double, int32_t,   \
-                                                        halide_buffer_t *, int32_t, int32_t, halide_buffer_t *);       \
+  extern "C" int __real_kernel_flow_plain_f32_##backend(                                                               \
+      halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, bool, double,     \
+      int32_t, halide_buffer_t *, int32_t, int32_t, int32_t, halide_buffer_t *);                                       \
   extern "C" int __wrap_kernel_flow_plain_f32_##backend(                                                               \
       halide_buffer_t *x, halide_buffer_t *pivot, halide_buffer_t *before, halide_buffer_t *coefficients,              \
       halide_buffer_t *residual, bool has_residual, double slope, int32_t form, halide_buffer_t *y, int32_t lead,      \
-      int32_t ahead, halide_buffer_t *sums) {                                                                          \
+      int32_t turn, int32_t ahead, halide_buffer_t *sums) {                                                            \
     forward_calls++;                                                                                                   \
+    forward_turned += turn > 0;                                                                                        \
     return __real_kernel_flow_plain_f32_##backend(x, pivot, before, coefficients, residual, has_residual, slope, form, \
-                                                  y, lead, ahead, sums);                                               \
+                                                  y, lead, turn, ahead, sums);                                         \
   }                                                                                                                    \
   extern "C" int __real_kernel_gradient_flow_plain_f32_##backend(                                                      \
       halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,                   \
-      halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, int32_t, int32_t, int32_t, halide_buffer_t *);          \
+      halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, int32_t, int32_t, int32_t, int32_t, halide_buffer_t *); \
   extern "C" int __wrap_kernel_gradient_flow_plain_f32_##backend(                                                      \
       halide_buffer_t *x, halide_buffer_t *dy, halide_buffer_t *mean, halide_buffer_t *x_before,                       \
       halide_buffer_t *dy_before, halide_buffer_t *mean_before, halide_buffer_t *gradient, halide_buffer_t *dx,        \
-      int32_t lead, int32_t x_ahead, int32_t dy_ahead, halide_buffer_t *sums) {                                        \
+      int32_t lead, int32_t turn, int32_t x_ahead, int32_t dy_ahead, halide_buffer_t *sums) {                          \
     backward_calls++;                                                                                                  \
+    backward_turned += turn > 0;                                                                                       \
     return __real_kernel_gradient_flow_plain_f32_##backend(x, dy, mean, x_before, dy_before, mean_before, gradient,    \
-                                                           dx, lead, x_ahead, dy_ahead, sums);                         \
+                                                           dx, lead, turn, x_ahead, dy_ahead, sums);                   \
   }
 #if defined(__x86_64__)
 HALINE_COUNT(x86_avx512)
@@ -96,6 +99,7 @@ class WaitingTest : public GradientTest {
 
 TEST_P(WaitingTest, SameBytes) {
   uint64_t seed = 1;
+  forward_turned = backward_turned = 0;
   for (const Shape &shape : {Shape{1, 16, 16, 32}, Shape{2, 20, 23, 23}, Shape{4, 13, 25, 25}, Shape{2, 40, 31, 31},
                              Shape{5, 9, 40, 50}, Shape{1, 13, 101, 103}}) {
     for (const haline_activation activation : {HALINE_NO_ACTIVATION, HALINE_RELU, HALINE_LEAKY_RELU}) {
@@ -111,6 +115,9 @@ TEST_P(WaitingTest, SameBytes) {
       }
     }
   }
+  if (backend() == "x86-64") return;
+  EXPECT_GT(forward_turned, 0);
+  EXPECT_GT(backward_turned, 0);
 }
 
 // Planes in the middle that float can't do justice are done in double, those about them as ever.
