@@ -34,9 +34,14 @@ class GradientFlow : public Generator<GradientFlow> {
     number(i, c, n) = cast(MathType(element), gradient(c, i, n));
     about(c, n) = cast(MathType(element), mean_before(c, n));
     const auto place = [this](const Expr &s) { return dx(s, c, n); };
+    // (As far as memory has it, for planes that L2 has not. One thread of a Xeon, time by that without: 8 MiB 0.98, 64
+    // MiB 0.92, 4 MiB 0.98; smaller ones 1.00 to 1.01.)
+    const auto again = [&](Input<Volume> &f, const Expr &s) {
+      return Load(Fetched(f(s, c, n), 4096), element, get_target());
+    };
     const auto value = [&](const Expr &s) {
-      const Expr d = load(x_before, s) - about(c, n);
-      const Expr result = GradientResult(load(dy_before, s), d, {number(0, c, n), number(1, c, n), number(2, c, n)});
+      const Expr d = again(x_before, s) - about(c, n);
+      const Expr result = GradientResult(again(dy_before, s), d, {number(0, c, n), number(1, c, n), number(2, c, n)});
       return Store(result, element, get_target());
     };
     const int line = kLine / StorageType(element).bytes();
