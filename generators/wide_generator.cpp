@@ -18,8 +18,8 @@ class Wide : public KernelGenerator<Wide> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
-  GeneratorParam<bool> few{"few", false};  // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes; or,
-                                           // bare, channels last, ScheduleFewLast
+  GeneratorParam<bool> few{"few", false};    // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes; or,
+                                             // bare, channels last, ScheduleFewLast
   GeneratorParam<bool> bare{"bare", false};  // kLast: no residual, and stats, which has a stride of 0, is not written
   GeneratorParam<int> batch{"batch", 4};     // schedule, lanes = 1: vectors of planes of a step
 

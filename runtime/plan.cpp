@@ -45,13 +45,17 @@ const int64_t kKeptBytes = HALINE_KEPT_BYTES;
 
 // Whether results had better go past the caches, which don't hold the tensors.
 bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
-  const bool halves = Size(problem.element) == 2 && !problem.dy.data;
-  if (!kStreams || problem.size() < (halves ? kLeastHalfStreamed : kTiny)) return false;
+  const bool halves = Size(problem.element) == 2, forward = !problem.dy.data;
+  const int64_t least = halves && forward                  ? kLeastHalfStreamed
+                        : problem.element == Element::kF64 ? kTiny
+                                                           : kLeastStreamed;
+  if (!kStreams || problem.size() < least) return false;
   if (Strided(problem)) return false;
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
     if (!Suits(problem, *result)) return false;
   }
-  return OutgrowCaches(problem, tuning, threads);
+  const bool small = problem.element == Element::kF32 && forward && problem.size() < kLarge;
+  return OutgrowCaches(problem, tuning, threads, small ? kSmallStreamBytes : kStreamBytes);
 }
 
 // Whether results that stay in the caches had better wait: of planes of one size, in several parts for each thread,
@@ -92,8 +96,8 @@ int64_t CopiedTogether(const Problem &problem) {
 
 }  // namespace
 
-bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads) {
-  int64_t arrays = 0, most = threads > 1 ? kStreamBytes * 3 / 2 : kStreamBytes;
+bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads, int64_t bytes) {
+  int64_t arrays = 0, most = threads > 1 ? bytes * 3 / 2 : bytes;
   if (tuning.stream_bytes >= 0) most = tuning.stream_bytes;
   ForArrays(problem, [&](const Array &array) { arrays += array.data != nullptr; });
   return arrays * problem.planes() * problem.size() * Size(problem.element) >= most;
