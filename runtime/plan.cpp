@@ -46,9 +46,8 @@ const int64_t kKeptBytes = HALINE_KEPT_BYTES;
 // Whether results had better go past the caches, which don't hold the tensors.
 bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
   const bool halves = Size(problem.element) == 2, forward = !problem.dy.data;
-  const int64_t least = halves && forward                  ? kLeastHalfStreamed
-                        : problem.element == Element::kF64 ? kTiny
-                                                           : kLeastStreamed;
+  const bool lines = problem.size() * Size(problem.element) % kLine == 0 || problem.element == Element::kF64;
+  const int64_t least = halves && forward ? kLeastHalfStreamed : lines ? kTiny : kLeastStreamed;
   if (!kStreams || problem.size() < least) return false;
   if (Strided(problem)) return false;
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {

@@ -103,13 +103,13 @@ constexpr bool kFarL3 = false;
 // 0.90 and 0.56 to 0.92. (Backward 0.73 to 0.98 and 0.75 to 1.45, float32 0.84 to 1.02 and 1.00 to 1.35, 1024 elements
 // 0.91 to 0.99 and 1.55 to 1.60.) On other processors not yet known.
 inline const int64_t kLeastHalfStreamed = kFarL3 && kStreamBytes != 0 ? kLarge : kTiny;
-// Of other types but float64, planes of as many; and the bytes of float32's tensors, forward, where planes are small.
-// Time through the caches by that past them, the same Xeon, one thread, float32, forward and backward, into one y and
-// into twelve to sixteen in turns, which L3 does not hold: 64 elements of 26 MB 0.75, 0.94 and 1.14, -; 81 of 100 MB
-// 0.73, 1.00; 100 of 26 MB 0.70, 0.84 and 0.52, 0.67; 196 of 13 MB 0.87, 1.00, of 50 MB - and 0.77, -; 256 of 13 MB
-// 0.85, 0.99 and 1.09, -, of 50 MB 0.85, - and 1.28, -; 400 of 52 MB 0.96, 1.21 and 1.28, -. bfloat16 backward 64
-// elements 0.67, 100 0.79 and 0.58. AVX2 100 elements 0.75, 256 0.94; two threads 64 0.68, 100 0.63, 256 1.01, 400
-// 0.94.
+// Of other types but float64, planes that are no whole lines, of as many; and the bytes of float32's tensors, forward,
+// where planes are small. Time through the caches by that past them, the same Xeon, one thread, float32, forward and
+// backward, into one y and into twelve to sixteen in turns, which L3 does not hold: 64 elements of 26 MB 0.75, 0.94
+// and 1.14, -; 81 of 100 MB 0.73, 1.00; 100 of 26 MB 0.70, 0.84 and 0.52, 0.67; 196 of 13 MB 0.87, 1.00, of 50 MB - and
+// 0.77, -; 256 of 13 MB 0.85, 0.99 and 1.09, -, of 50 MB 0.85, - and 1.28, -; 400 of 52 MB 0.96, 1.21 and 1.28, -.
+// bfloat16 backward 64 elements 0.67, 100 0.79 and 0.58. AVX2 100 elements 0.75, 256 0.94; two threads 64 0.68, 100
+// 0.63, 256 1.01, 400 0.94. (64 elements of 134 MB and backward of 201 MB 1.13 and 1.77.)
 inline const int64_t kLeastStreamed = kFarL3 && kStreamBytes != 0 ? 128 : kTiny;
 inline const int64_t kSmallStreamBytes = kFarL3 && kStreamBytes != 0 ? int64_t{32} << 20 : kStreamBytes;
 // Of a part then; sums are made of one while the one before is written. One Zen 5 thread, planes of 4 and 9 KiB, as
