@@ -101,23 +101,15 @@ inline const std::vector<int> kFewLast = {4, 8};
 inline void ScheduleFewLast(WideSchedule &wide, Halide::Func tile, int vector, int batch,
                             const std::vector<Halide::Expr> &forms) {
   using namespace Halide;
-  const Var c = wide.c, s = wide.s, n = wide.n;
-  wide.Batches(wide.result, wide.numbers.update(), wide.numbers.rvars(0)[0], vector, batch);
-  wide.result.reorder(wide.ci, s, wide.cg, wide.cb, n).vectorize(wide.ci);
-  const LoopLevel group = wide.ScheduleLast(vector, batch);
-  std::vector<Func> funcs(wide.per_plane.begin(), wide.per_plane.end() - 1);
-  for (PlaneSum *sum : wide.sums) funcs.push_back(sum->sum);
-  for (Func f : funcs) {
-    f.compute_at(group).bound_extent(c, vector).bound_storage(n, 1).vectorize(c);
-    if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c);
-  }
+  const Var s = wide.s, n = wide.n;
+  wide.AcrossChannels(vector, batch, kFewLast);
+  wide.result.reorder(wide.ci, s, wide.cg, wide.cb, n);
   wide.Stage(tile, vector, batch);
   tile.bound_storage(s, kFewLast.back()).reorder(wide.ci, s, wide.cg, n);
   for (const int size : kFewLast) {
     const Expr has = wide.to.dim(0).extent() == size;
     for (const Expr &form : forms) wide.result.specialize(has && form).unroll(s);
     tile.specialize(has).unroll(s);
-    for (PlaneSum *sum : wide.sums) sum->sum.update().specialize(has).unroll(sum->sum.rvars(0)[0]);
   }
   wide.result.specialize_fail("planes of few elements, no residual and no statistics wanted");
 }

@@ -121,8 +121,9 @@ struct WideSchedule {
 
   // Vectors across the channels of channels-last tensors, which are read as they lie; whole vectors of them alone,
   // `batch` a step, as above. Zen 5, one thread, AVX-512, GB/s at S = 4 and 16, 1 and 4 a step: the gradient 3.3 and
-  // 8.3, 10.7 and 18.2; forward 17.4 and 19.4, 22.7 and 25.5 in L2, but 9.8 and 8.2 for 16 MiB with S = 4.
-  void AcrossChannels(int vector, int batch) {
+  // 8.3, 10.7 and 18.2; forward 17.4 and 19.4, 22.7 and 25.5 in L2, but 9.8 and 8.2 for 16 MiB with S = 4. Sums over
+  // one of `sizes` elements have no loop.
+  void AcrossChannels(int vector, int batch, const std::vector<int> &sizes = {}) {
     if (numbers.has_update_definition()) {
       Batches(result, numbers.update(), numbers.rvars(0)[0], vector, batch);
     } else {
@@ -134,7 +135,11 @@ struct WideSchedule {
     const Halide::LoopLevel group = batch > 1 ? ScheduleLast(vector, batch) : Halide::LoopLevel(result, cb);
     for (Halide::Func f : funcs) {
       f.compute_at(group).bound_extent(c, vector).vectorize(c);
-      if (f.has_update_definition()) f.update().reorder(c, f.rvars(0)[0]).vectorize(c).specialize(plain);
+      if (!f.has_update_definition()) continue;
+      const Halide::RVar r = f.rvars(0)[0];
+      f.update().reorder(c, r).vectorize(c);
+      for (const int size : sizes) f.update().specialize(to.dim(0).extent() == size).unroll(r);
+      f.update().specialize(plain);
     }
   }
 
