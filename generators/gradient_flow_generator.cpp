@@ -1,6 +1,6 @@
 // Sums of the gradient, as in gradient_sums_generator.cpp, while dx of the planes before is made, as in
 // gradient_apply_generator.cpp, and written past the caches: a chunk of one, a chunk of the other, so that memory is
-// read and written at a time. Without an activation. The planes before must be as many and as large.
+// read and written at a time. Without a residual. The planes before must be as many and as large.
 #include "element.h"
 #include "formula.h"
 #include "statistics.h"
@@ -21,6 +21,10 @@ class GradientFlow : public Generator<GradientFlow> {
   Input<Volume> x_before{"x_before"};     // as x; these are those of the planes before
   Input<Volume> dy_before{"dy_before"};   // as x
   Input<Buffer<double, 2>> mean_before{"mean_before"};
+  Input<Buffer<double, 3>> coefficients{"coefficients"};  // (c, {h, a, b, ...}, n) of the forward pass
+  Input<Buffer<double, 3>> coefficients_before{"coefficients_before"};
+  Input<double> slope{"slope"};
+  Input<int> form{"form"};                        // 0: no activation; the coefficients are not looked at
   Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
   Input<Volume> dx{"dx"};                         // where dx of the planes before goes
   Input<int> lead{"lead"};                        // as Lines has it
@@ -33,6 +37,8 @@ class GradientFlow : public Generator<GradientFlow> {
     const auto load = [this](Input<Volume> &f, const Expr &s) { return Load(f(s, c, n), element, get_target()); };
     number(i, c, n) = cast(MathType(element), gradient(c, i, n));
     about(c, n) = cast(MathType(element), mean_before(c, n));
+    forward(i, c, n) = cast(MathType(element), coefficients(c, i, n));
+    forward_before(i, c, n) = cast(MathType(element), coefficients_before(c, i, n));
     const auto place = [this](const Expr &s) { return dx(s, c, n); };
     // (As far as memory has it, for planes that L2 has not. One thread of a Xeon, time by that without: 8 MiB 0.98, 64
     // MiB 0.92, 4 MiB 0.98; smaller ones 1.00 to 1.01.)
@@ -40,8 +46,8 @@ class GradientFlow : public Generator<GradientFlow> {
       return Load(Fetched(f(s, c, n), 4096), element, get_target());
     };
     const auto value = [&](const Expr &s) {
-      const Expr d = again(x_before, s) - about(c, n);
-      const Expr result = GradientResult(again(dy_before, s), d, {number(0, c, n), number(1, c, n), number(2, c, n)});
+      const Expr x = again(x_before, s), g = GOf(x, again(dy_before, s), forward_before);
+      const Expr result = GradientResult(g, x - about(c, n), Numbers(number));
       return Store(result, element, get_target());
     };
     const int line = kLine / StorageType(element).bytes();
@@ -50,12 +56,13 @@ class GradientFlow : public Generator<GradientFlow> {
 
     const auto terms = [=, this](const Expr &s) {
       const Expr center = cast(MathType(element), mean(c, n));
-      Exprs values = GradientTerms(load(dy, s), load(x, s) - center);
+      Exprs values = GradientTerms(GOf(load(x, s), load(dy, s), forward), load(x, s) - center);
       // x and dy in turns, where both are needed.
       const auto fetched = [&](Input<Volume> &f, const Expr &ahead) {
         return Load(Fetched(f(s, c, n), ahead), element, get_target());
       };
-      values[1] = GradientTerms(fetched(dy, dy_ahead), fetched(x, x_ahead) - center)[1];
+      const Expr x_value = fetched(x, x_ahead);
+      values[1] = GradientTerms(GOf(x_value, fetched(dy, dy_ahead), forward), x_value - center)[1];
       return values;
     };
     block_sums = std::make_unique<BlockSums>(terms, size, chunk, b, c, n,
@@ -73,14 +80,23 @@ class GradientFlow : public Generator<GradientFlow> {
     sums.bound(which, 0, 3).reorder(which, b, c, n).unroll(which);
     const int vector = natural_vector_size(MathType(element));
     block_sums->Schedule(LoopLevel(sums, b), vector);
-    number.compute_at(sums, c).bound(i, 0, 3).unroll(i);
+    for (Func f : {number, forward, forward_before}) f.compute_at(sums, c).bound(i, 0, 3).unroll(i);
     about.compute_at(sums, c);
-    lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)));
+    lines->Schedule(block_sums->EachChunk(), LoopLevel(sums, c), natural_vector_size(StorageType(element)), Cases());
+    for (const Expr &condition : Cases()) block_sums->Specialize(condition);
   }
 
  private:
+  Exprs Numbers(const Func &f) const { return {f(0, c, n), f(1, c, n), f(2, c, n)}; }
+  // g of an element's values, as in gradient.h.
+  Expr GOf(const Expr &x, const Expr &dy, const Func &forward) const {
+    const Expr below = cast(MathType(element), slope);
+    return select(form == 0, dy, ActivateGradient(Normal(x, Numbers(forward)), below, dy));
+  }
+  Exprs Cases() const { return {form == 0, slope == 0}; }
+
   Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, i{"i"}, q{"q"};
-  Func number{"number"}, about{"about"};
+  Func number{"number"}, about{"about"}, forward{"forward"}, forward_before{"forward_before"};
   std::unique_ptr<Lines> lines;
   std::unique_ptr<BlockSums> block_sums;
 };

@@ -78,14 +78,20 @@ class BackwardEngine : public GradientResults {
     Memory<double> heap;
     double *const sums = Room(own_sums, 3 * kSlots, 3 * row * part.batch * blocks, &heap);
     if (!sums) return;
+    const bool flows = Flows(*before, part);
     if (active()) {
-      ForwardCoefficients(part, parallel, means, rstds, sums, coefficients, before);
+      Waiting none;
+      ForwardCoefficients(part, parallel, means, rstds, sums, coefficients, flows ? &none : before);
     } else if (problem_.dresidual.data) {
       // z is made, though nothing depends on it: not of what happens to lie in memory, slow denormal numbers perhaps.
       std::fill_n(coefficients, kForwardColumns * row * part.batch, 0.0);
     }
 
-    SumUp(part, parallel, means, coefficients, sums, before);
+    if (flows) {
+      Flow(before, part, {means, coefficients, nullptr, row}, sums);
+    } else {
+      SumUp(part, parallel, means, coefficients, sums, before);
+    }
     View in = Sums(sums, part, row, 3, 0, blocks);
     View mean = PerPlanes(means, part, row), rstd = PerPlanes(rstds, part, row);
     View out = Columns(gradients, part, row, kColumns, row);
@@ -133,7 +139,6 @@ class BackwardEngine : public GradientResults {
     if (plan_.layout == Layout::kLast) return GradientSumsLast(part, parallel, means, coefficients, sums);
     const int64_t row = part.padded(), blocks = Blocks(part.size);
     const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
-    if (before->waits() && direct && !active() && Flow(before, part, means, sums)) return;
     if (!plan_.stream) Finish(before);
     const bool stepwise = before->waits();
     ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {

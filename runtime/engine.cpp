@@ -80,17 +80,22 @@ void Engine::FetchTile(const Tiles &tiles, int64_t index, std::initializer_list<
 
 int64_t Engine::ToFetched(const Part &part) const {
   const Array &x = problem_.x, &y = problem_.y;
-  if (!y.data || plan_.stream || part.planes() * part.size * Size(x.element) > kFetchedBytes) return 0;
+  if (plan_.stream) return kSumsAhead;
+  if (!y.data || part.planes() * part.size * Size(x.element) > kFetchedBytes) return 0;
   if (!Direct(part, {&x, &y})) return 0;
   if (!kFarL3) {
     if (y.n_stride != x.n_stride || y.c_stride != x.c_stride) return 0;
     return static_cast<int64_t>(reinterpret_cast<uintptr_t>(y.data) - reinterpret_cast<uintptr_t>(x.data));
   }
   if (plan_.copied) return 0;
+  return ToNextPart(x, part);
+}
+
+int64_t Engine::ToNextPart(const Array &array, const Part &part) const {
   const bool more = part.c + part.channels < problem_.channels;
   if (more ? part.c + 2 * part.channels > problem_.channels : part.n + 2 * part.batch > problem_.batch) return 0;
-  const char *const next = more ? x.plane(part.n, part.c + part.channels) : x.plane(part.n + part.batch, 0);
-  return next - x.plane(part.n, part.c);
+  const char *const next = more ? array.plane(part.n, part.c + part.channels) : array.plane(part.n + part.batch, 0);
+  return next - array.plane(part.n, part.c);
 }
 
 void Engine::PackedPivots(const Array &x, const Part &part, halide_buffer_t *out) {

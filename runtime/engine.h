@@ -187,10 +187,12 @@ class Engine : public Tasks {
   void Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before);
   // From a copy of the planes' samples.
   void PackedPivots(const Array &x, const Part &part, halide_buffer_t *out);
-  // Bytes from x's elements to those of which the lines are fetched while the sums are made: y's, where they lie alike
-  // and stay in the caches (a store to a line that is far away holds up the stores after it), or, by the processor, the
-  // next part's (kFetchesNext). 0: none.
+  // Bytes from x's elements to those of which the lines are fetched while the sums are made: past the caches those that
+  // come soon (kSumsAhead), else y's, where they lie alike (a store to a line that is far away holds up the stores
+  // after it), or, by the processor, the next part's (kFarL3). 0: none.
   int64_t ToFetched(const Part &part) const;
+  // Bytes from a part to the next, if there is one as large; else 0.
+  int64_t ToNextPart(const Array &array, const Part &part) const;
 
   // Elements [first, first + count) of a part's planes of a channels-last tensor.
   static View Last(const Array &array, const Part &part, int64_t first, int64_t count) {

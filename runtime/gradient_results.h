@@ -42,10 +42,14 @@ class GradientResults : public Engine {
   Tiles TilesOf(const Part &part, int64_t first, int64_t count) const {
     return Tiles(part, problem_.dx.data ? problem_.dx : problem_.dresidual, first, count);
   }
+  // Whether there is a kernel that writes all of `before` while it makes the sums of the gradient of `next`.
+  bool Flows(const Late &before, const Part &next) const {
+    return before.waits() && before.done == 0 && before.part.SameSize(next) && Flows() &&
+           Direct(next, {&problem_.x, &problem_.dy});
+  }
   using Engine::Flow;
-  // Writes all of `before` and makes the sums of the gradient of `next`, a chunk of each in turns; false where that
-  // can't be.
-  bool Flow(Late *before, const Part &next, const double *means, double *sums);
+  // A chunk of each in turns. (Of the next planes' numbers the gradients are not looked at.)
+  void Flow(Late *before, const Part &next, const Numbers &next_numbers, double *sums);
   void WriteAll(const Waiting &waiting) override;
   // The results of `part`, whose numbers are `numbers`.
   void Apply(const Part &part, bool parallel, const Numbers &numbers);
@@ -62,10 +66,10 @@ class GradientResults : public Engine {
     return View(numbers.means, {{part.channels, 1}, {part.batch, numbers.row}});
   }
   // Whether there is a kernel that makes all results while it sums.
-  bool Flows() const { return !active() && !problem_.dresidual.data; }
+  bool Flows() const { return !problem_.dresidual.data && !(active() && has_residual()); }
   // dx of planes of `part.size` elements, which begin with the planes' `first`, while those of `next` are summed.
-  void CallFlow(const Part &part, int64_t first, int32_t turn, const Numbers &numbers, const Part &next, View mean,
-                double *sums);
+  void CallFlow(const Part &part, int64_t first, int32_t turn, const Numbers &numbers, const Part &next,
+                const Numbers &next_numbers, double *sums);
   // The same where no sums are left to be made: they are of the same elements, and for nobody.
   void FlowAlone(Part part, int64_t first, int64_t count, const Numbers &numbers);
   void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override;

@@ -66,7 +66,7 @@ bool Waits(const Problem &problem, const Tuning &tuning, int threads) {
   if (backward && size > kMostGradientFlowed) return false;
   if (problem.planes() * size < 4 * threads * kStreamElements) return false;
   if (problem.element != Element::kF32 || problem.lengths || Strided(problem)) return false;
-  if (backward && (problem.slope != 1 || problem.dresidual.data)) return false;
+  if (backward && (problem.dresidual.data || (problem.slope != 1 && problem.residual.data))) return false;
   const Array &result = backward ? problem.dx : problem.y;
   return result.data && !problem.given && reinterpret_cast<uintptr_t>(result.data) % sizeof(float) == 0;
 }

@@ -55,6 +55,11 @@ constexpr int32_t Near(int64_t plane) {
 }
 constexpr int32_t NearOfTwo(int64_t plane) { return plane > (1 << 20) ? 1024 : 3072; }
 
+// How far ahead sums that nothing is written beside fetch x, in bytes. One Xeon with 2 MiB of L2, time by that without,
+// planes of 64 MiB, forward, one thread and two: 1 KiB 0.97 and 0.96, 4 KiB 0.96 and 0.88, 8 KiB 0.95 and 0.87, 16 KiB
+// 0.96 and 0.87, bfloat16, two threads, 0.93, 0.81, 0.82, 0.84; of tensors of up to 64 MiB 1.00.
+constexpr int64_t kSumsAhead = 8192;
+
 // What is fetched while a tile is written: some of what the next part reads, and all that the next tile does.
 struct Fetches {
   static constexpr int kMost = 3;  // x, dy, residual

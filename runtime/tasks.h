@@ -109,8 +109,11 @@ class alignas(64) Tasks {
   void ForPieces(const Part &part, bool parallel, bool direct, const F &f) {
     if (!parallel && direct) return f(0, part.size);
     const int64_t copied = std::max(kCopiedElements / part.planes(), kLanes) / kLanes * kLanes;
-    const int64_t most = direct ? kBlock : copied;
-    const int64_t last = (direct ? Blocks(part.size) : CeilDiv(part.size, most)) - 1;
+    // Blocks of a piece: many, but eight pieces for each thread.
+    const int64_t several =
+        parallel ? std::clamp<int64_t>(Blocks(part.size) / (8 * plan_.threads), 1, kMostTogether) : 1;
+    const int64_t most = direct ? several * kBlock : copied;
+    const int64_t last = (direct ? CeilDiv(Blocks(part.size), several) : CeilDiv(part.size, most)) - 1;
     For(parallel, last + 1, [&](int64_t i) {
       const int64_t first = (last - i) * most;
       f(first, i == 0 ? part.size - first : most);
