@@ -179,6 +179,8 @@ class WideGradient : public KernelGenerator<WideGradient> {
       statistics.specialize(*is_narrow_);
       schedule.versions = {PowerOfTwo()};
       schedule.turned = true;
+      // (What is not read has no memory, perhaps: a masked load of AVX-512 from where none is takes hundreds of cycles.)
+      schedule.activations = {!has_residual};
     }
     if (layout == Layout::kLast) {
       schedule.AcrossChannels(vector, step);
@@ -187,7 +189,6 @@ class WideGradient : public KernelGenerator<WideGradient> {
       TurnInHalves::AddTo(get_pipeline(), get_target());
       schedule.AcrossPlanes(vector, step, few ? MostFew(element, get_target()) : 0);
       totals->sum.update().specialize(!has_residual);  // as in wide_generator.cpp
-      if (few) result_turn.turned.specialize(!has_residual);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }
