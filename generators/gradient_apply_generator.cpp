@@ -1,5 +1,5 @@
 // dx = (g * A + d * B) + E, with the numbers of a plane from gradient_coefficients_generator.cpp; or g alone, the
-// gradient of the residual.
+// gradient of the residual, which without an activation is dy.
 #include "ahead.h"
 #include "estimates.h"
 #include "gradient.h"
@@ -12,7 +12,8 @@ class GradientApply : public GradientGenerator<GradientApply> {
   GeneratorParam<int> unroll{"unroll", 1};        // schedule: vectors of a step
   GeneratorParam<bool> lines{"lines", false};     // as in apply_generator.cpp
   Input<Buffer<double, 3>> gradient{"gradient"};  // (c, {A, B, E, ...}, n)
-  GeneratorOutput<Volume> dx{"dx"};               // as x; may be x, dy or residual. form = 2: g instead
+  // As x; may be x, dy or residual. form = 2: g instead, with an activation, 3: without one.
+  GeneratorOutput<Volume> dx{"dx"};
 
   void configure() {
     AddInputs(2);                        // the planes that the wide kernel leaves
@@ -25,7 +26,8 @@ class GradientApply : public GradientGenerator<GradientApply> {
     numbers(c, n) = Tuple(coefficient(0), coefficient(1), coefficient(2));
     const Expr g = G(s);
     const Expr full = GradientResult(g, D(s), Values(numbers, {c, n}));
-    const Expr result = Store(select(form == 2, OneNan(g), full), element, get_target());
+    const Expr own = Element_(dy, s);
+    const Expr result = Store(select(form == 3, OneNan(own), form == 2, OneNan(g), full), element, get_target());
     Define(dx, {s, c, n}, result, {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
   }
 
@@ -38,6 +40,9 @@ class GradientApply : public GradientGenerator<GradientApply> {
     // Guarded, not shifted inwards: dx may be an input, and nothing may be read twice.
     const int vector = natural_vector_size(MathType(element)), across = AcrossVector(MathType(element), get_target());
     ScheduleBFloats(get_pipeline());
+    // A version for each form: in one for several, numbers of planes that a form does not want are left out by Halide,
+    // and results of no use made of what lies in their place, denormal numbers perhaps. (dresidual of 1x128x64x64,
+    // channels last, took 7 times as long.)
     if (layout == Layout::kLast) {
       SetInputLayouts();
       SetLayout(dx, layout);
@@ -50,7 +55,8 @@ class GradientApply : public GradientGenerator<GradientApply> {
       const int whole = ElementVector(element, get_target());
       ScheduleAcross(dx, lines ? Internal::const_true() : WantsOrder(dx), vector,
                      lines ? whole : std::max(whole, across), [this](Stage stage) {
-                       for (const Expr &condition : {form == 0, form == 1}) stage.specialize(condition);
+                       for (int i : {0, 1, 2, 3}) stage.specialize(form == i);
+                       stage.specialize_fail("form: 0 to 3 wanted");
                      });
       for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
       return;
@@ -61,7 +67,10 @@ class GradientApply : public GradientGenerator<GradientApply> {
     } else {
       dx.vectorize(s, ElementVector(element, get_target()), TailStrategy::GuardWithIf);
     }
-    for (const Expr &condition : {form == 0, form == 1 && !has_residual, form == 1}) dx.specialize(condition);
+    for (const Expr &condition : {form == 0, form == 1 && !has_residual, form == 1, form == 2, form == 3}) {
+      dx.specialize(condition);
+    }
+    dx.specialize_fail("form: 0 to 3 wanted");
   }
 
  private:

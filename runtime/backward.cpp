@@ -82,9 +82,6 @@ class BackwardEngine : public GradientResults {
     if (active()) {
       Waiting none;
       ForwardCoefficients(part, parallel, means, rstds, sums, coefficients, flows ? &none : before);
-    } else if (problem_.dresidual.data) {
-      // z is made, though nothing depends on it: not of what happens to lie in memory, slow denormal numbers perhaps.
-      std::fill_n(coefficients, kForwardColumns * row * part.batch, 0.0);
     }
 
     if (flows) {

@@ -126,7 +126,7 @@ void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficien
 void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to, int form, const double *means,
                                const double *coefficients, const double *gradients, int64_t row) {
   Inputs inputs(problem_.dy);
-  if (form != 2 || problem_.slope != 1) inputs.Add(problem_.x);
+  if (form != 3) inputs.Add(problem_.x);
   if (has_residual() && problem_.slope != 1) inputs.Add(problem_.residual);
   const bool in_rows = WantRows(part, {&problem_.x, &problem_.dy, &residual(), &to});
   const bool lines = Lines(part, to);

@@ -58,7 +58,7 @@ class GradientResults : public Engine {
   // The residual's gradient first: dx may be written over dy.
   template <typename F>
   void ForResults(const F &f) const {
-    if (problem_.dresidual.data) f(problem_.dresidual, 2);
+    if (problem_.dresidual.data) f(problem_.dresidual, active() ? 2 : 3);
     if (problem_.dx.data) f(problem_.dx, active() ? 1 : 0);
   }
 
