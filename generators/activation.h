@@ -20,8 +20,12 @@ inline Halide::Expr Activate(const Halide::Expr &z, const Halide::Expr &slope) {
   return select(z > 0, z, select(least > z, least, z) * slope + cast(type, 0));
 }
 
-// The same with a slope of 0; 0 of a NaN.
+// The same with a slope of 0; 0 of a NaN, or a NaN of it. (Not of z <= 0: Halide takes that for the opposite of z > 0.)
 inline Halide::Expr Relu(const Halide::Expr &z) { return Halide::select(z > 0, z, Halide::cast(z.type(), 0)); }
+inline Halide::Expr ReluOrNan(const Halide::Expr &z) {
+  const Halide::Expr zero = Halide::cast(z.type(), 0);
+  return Halide::select(z < 0, zero, z) + zero;
+}
 
 // The gradient of z, given that of act(z).
 inline Halide::Expr ActivateGradient(const Halide::Expr &z, const Halide::Expr &slope, const Halide::Expr &gradient) {

@@ -179,7 +179,7 @@ class WideGradient : public KernelGenerator<WideGradient> {
       statistics.specialize(*is_narrow_);
       schedule.versions = {PowerOfTwo()};
       schedule.turned = true;
-      // (What is not read has no memory, perhaps: a masked load of AVX-512 from where none is takes hundreds of cycles.)
+      // (A tile that nobody writes may have no memory yet: a masked load of AVX-512 takes hundreds of cycles then.)
       schedule.activations = {!has_residual};
     }
     if (layout == Layout::kLast) {

@@ -133,6 +133,38 @@ TEST_P(FormsTest, FusedActivationAndResidual) {
   }
 }
 
+TEST_P(FormsTest, ActivationsOfWhatIsNoNumber) {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+  for (const Type type : {Type::kF32, Type::kF16, Type::kBF16, Type::kF64}) {
+    for (const int64_t size : {1, 2, 4, 7, 8, 9, 16, 49, 64, 100, 600}) {
+      Tensors t(type, {1, 32, size});
+      t.x.Set(size, nan);
+      t.x.Set(3 * size + size / 2, -inf);
+      for (const int64_t plane : {5, 20}) t.residual.Set(plane * size, plane == 5 ? nan : inf);
+      Typed last(type, {1, 32, size}, 0, 0, 1, ChannelsLast({1, 32, size}));
+      for (int64_t i = 0; i < 32 * size; i++) last.Set(i, t.x.Get(i));
+      for (const Activation &activation : kActivations) {
+        for (const bool residual : {false, true}) {
+          Form form = t.form();
+          form.data = "not finite";
+          form.activation = activation.kind;
+          form.negative_slope = activation.slope;
+          if (residual) form.residual = &t.residual;
+          const Typed y = Run(form);
+          Check(form, y);
+          Typed over = last;
+          form.x = &over;
+          Run(form, &over);
+          for (int64_t i = 0; i < 32 * size; i++) {
+            const double a = over.Get(i), b = y.Get(i);
+            ASSERT_TRUE(std::isnan(b) ? std::isnan(a) : a == b) << Describe(form) << " channels last, element " << i;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_P(FormsTest, ActivationsAtTheirEdges) {
   for (const Shape &shape : {Shape{2, 3, 9}, Shape{2, 3, 900}}) {
     const Tensors t(Type::kF32, shape);
