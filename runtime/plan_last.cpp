@@ -61,7 +61,7 @@ bool AcrossAll(const Problem &problem) {
 // backward 0.85 and 0.72, but 1x512x10x10 0.52 and 0.58, 1x1024x8x8 0.52 and 0.76, 0.55 and 0.72.)
 void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan) {
   const int64_t size = problem.size(), channels = problem.channels;
-  plan->stream = kStreams && OutgrowCaches(problem, tuning, plan->threads);
+  plan->stream = kStreams && OutgrowCaches(problem, tuning, plan->threads) && !KeptInPlace(problem);
   const bool roomless = Roomless(problem);
   plan->part_channels = roomless && problem.dy.data ? channels : std::min(channels, kSlots);
   plan->part_batch = 1;
