@@ -16,7 +16,8 @@ class Flow : public Generator<Flow> {
   GeneratorParam<int> chunk{"chunk", 128};  // elements; part of the result's definition, not of the schedule
 
   Input<Buffer<void, 3>> x{"x"};            // (s, c, n), s contiguous
-  Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n), where it goes
+  Input<Buffer<double, 2>> pivot{"pivot"};  // (c, n), where it goes, or, where `has_pivot`, is
+  Input<bool> has_pivot{"has_pivot"};
   Input<Buffer<void, 3>> before{"before"};  // as x; this and the following are as in apply_generator.cpp
   Input<Buffer<double, 3>> coefficients{"coefficients"};
   Input<Buffer<void, 3>> residual{"residual"};
@@ -53,7 +54,7 @@ class Flow : public Generator<Flow> {
     starts = runs.Table();
     const auto sample = [=, this](const Expr &u, const Expr &run) { return load(x, runs.At(starts, run, u)); };
     about = std::make_unique<PlanePivot>(sample, runs.count, u, c, n);
-    near_mean(c, n) = about->value;
+    near_mean(c, n) = select(has_pivot, cast(type, pivot(c, n)), about->value);
     // Those of the next planes, unless what lies ahead is fetched soon enough.
     sampled(c, n) = undef<int>();
     const int bytes = StorageType(element).bytes();

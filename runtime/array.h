@@ -43,6 +43,7 @@ struct Part {
   Part Sample(int64_t nth) const { return {n + nth, 1, c, channels, size}; }
   // Rows of scratch memory are padded to whole vectors.
   static constexpr int64_t kPad = 8;
+  Part Piece(int64_t elements) const { return {n, batch, c, channels, elements}; }  // of each plane
   int64_t padded() const { return (channels + kPad - 1) / kPad * kPad; }
   int64_t planes() const { return batch * channels; }
   bool SameSize(const Part &p) const { return size == p.size && channels == p.channels && batch == p.batch; }

@@ -111,7 +111,7 @@ class BackwardEngine : public GradientResults {
     }
     const bool all_fast = slow == 0;
     const Numbers numbers{means, coefficients, gradients, row};
-    if (all_fast && !parallel && Waits(part)) {
+    if (all_fast && (!parallel || plan_.stream) && Waits(part)) {
       now->row = row;
       record();
       return Wait(part, TilesOf(part, 0, part.size), now);
@@ -136,7 +136,7 @@ class BackwardEngine : public GradientResults {
     if (plan_.layout == Layout::kLast) return GradientSumsLast(part, parallel, means, coefficients, sums);
     const int64_t row = part.padded(), blocks = Blocks(part.size);
     const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
-    if (!plan_.stream) Finish(before);
+    if (!plan_.stream || plan_.split) Finish(before);
     const bool stepwise = before->waits();
     ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
       if (stepwise) Continue(before, part, block, blocks, {&problem_.x, &problem_.dy});

@@ -116,13 +116,8 @@ void Engine::Moments(const Part &part, bool parallel, double *pivots, double *su
   const Array x = problem_.Valid(problem_.x, part.n);
   const bool direct = Window::Direct(x, part);
   View out = PerPlanes(pivots, part, part.channels);
-  if (direct && before->waits()) {
-    const Window window(x, part, 0, part.size, Window::kRead, &spare_, &outcome_);
-    View planes = window.Planes();
-    View result = Sums(sums, part, part.channels, 2, 0, steps);
-    if (Flow(before, part, planes, out, result)) return;
-  }
-  if (!plan_.stream) Finish(before);
+  if (direct && before->waits() && Flow(before, part, pivots, sums)) return;
+  if (!plan_.stream || plan_.split) Finish(before);
   if (direct) {
     const Window window(x, part, 0, part.size, Window::kRead, &spare_, &outcome_);
     Call("pivot", kernels_.pivot, window.Planes(), out);

@@ -105,13 +105,14 @@ class Engine : public Tasks {
   // Those that go with block `block` of `blocks` of the next part's `inputs`, which are fetched meanwhile.
   void Continue(Waiting *waiting, const Part &next, int64_t block, int64_t blocks,
                 std::initializer_list<const Array *> inputs);
-  // Writes all of `before` and makes the sums of x's `next`, a chunk of each in turns; false where that can't be.
-  virtual bool Flow(Waiting *, const Part &, View &, View &, View &) { return false; }
-  // Writes all of a part that has waited.
+  // Writes all of `before` and makes pivots and sums of x's `next`, a chunk of each in turns; false where that can't
+  // be.
+  virtual bool Flow(Waiting *, const Part &, double *, double *) { return false; }
+  // Writes all of a part that has waited, by all threads where they share it.
   virtual void WriteAll(const Waiting &) {}
   void Finish(Waiting *waiting) {
     if (!waiting->waits()) return;
-    plan_.stream ? Continue(waiting, {}, 0, 1, {}) : FinishLast(waiting);
+    plan_.stream && !plan_.split ? Continue(waiting, {}, 0, 1, {}) : FinishLast(waiting);
   }
   void FinishLast(Waiting *last) override {
     if (!last->waits()) return;

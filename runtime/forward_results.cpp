@@ -2,42 +2,53 @@
 
 namespace haline {
 
-bool ForwardResults::Flow(Waiting *before, const Part &next, View &x, View &pivot, View &sums) {
+bool ForwardResults::Flow(Waiting *before, const Part &next, double *pivots, double *sums) {
   const Late &late = static_cast<const Late &>(*before);
   if (late.done > 0 || !late.part.SameSize(next)) return false;
-  CallFlow(late.part, 0, plan_.turn, late.coefficients, late.row, x, pivot, sums);
+  if (plan_.split) {
+    const Window x = Read(problem_.x, next, 0, next.size);
+    View pivot = PerPlanes(pivots, next, next.channels);
+    Call("pivot", kernels_.pivot, x.Planes(), pivot);
+    ForPieces(late.part, true, true, [&](int64_t first, int64_t count) {
+      double own[Part::kPad];
+      std::copy_n(pivots, Part::kPad, own);  // for the kernel to write to
+      CallFlow(late.part.Piece(count), first, 0, late.coefficients, late.row, next.Piece(count), true, own,
+               sums + 2 * next.padded() * (first / kBlock));
+      StreamFence();
+    });
+  } else {
+    CallFlow(late.part, 0, plan_.turn, late.coefficients, late.row, next, false, pivots, sums);
+  }
   before->done = before->tiles;
   return true;
 }
 
 void ForwardResults::CallFlow(const Part &part, int64_t first, int32_t turn, const double *coefficients, int64_t row,
-                              View &x, View &pivot, View &sums) {
-  const Array to = problem_.y.From(first);
-  const Window before = Read(problem_.x.From(first), part, 0, part.size),
+                              const Part &next, bool has_pivots, double *pivots, double *sums) {
+  const Array from = problem_.x.From(first), to = problem_.y.From(first);
+  const Window x = Read(from, next, 0, next.size), before = Read(from, part, 0, part.size),
                r = Read(residual().From(first), part, 0, part.size), y = Written(to, part, 0, part.size);
   View in = Columns(coefficients, part, part.channels, kColumns, row);
-  const auto &kernel = !plan_.stream        ? kernels_.flow_plain
-                       : part.size < kLarge ? kernels_.flow_small
-                                            : kernels_.flow_large;
-  Call("flow", kernel, x, pivot, before.Elements(), in, r.Elements(), has_residual(), problem_.slope, form(),
-       y.Elements(), Lead(to, part), Turned(part, turn), Near(part.size * Size(problem_.element)), sums);
+  View pivot = PerPlanes(pivots, next, next.channels);
+  View out = Sums(sums, next, next.channels, 2, 0, Blocks(next.size));
+  const bool small = part.size < kLarge && !plan_.split;  // (pieces of large planes are no small ones)
+  const auto &kernel = !plan_.stream ? kernels_.flow_plain : small ? kernels_.flow_small : kernels_.flow_large;
+  Call("flow", kernel, x.Elements(), pivot, has_pivots, before.Elements(), in, r.Elements(), has_residual(),
+       problem_.slope, form(), y.Elements(), Lead(to, part), Turned(part, turn),
+       Near(part.size * Size(problem_.element)), out);
 }
 
 void ForwardResults::FlowAlone(Part part, int64_t first, int64_t count, const double *coefficients, int64_t row) {
   part.size = count;
   double pivots[kSlots], own_sums[2 * kSlots];
   Memory<double> heap;
-  double *const room = Room(own_sums, 2 * kSlots, 2 * part.padded() * part.batch * Blocks(count), &heap);
-  if (!room) return;
-  const Window window = Read(problem_.x.From(first), part, 0, count);
-  View x = window.Elements(), pivot = PerPlanes(pivots, part, part.channels);
-  View sums = Sums(room, part, part.channels, 2, 0, Blocks(count));
-  CallFlow(part, first, 0, coefficients, row, x, pivot, sums);
+  double *const sums = Room(own_sums, 2 * kSlots, 2 * part.padded() * part.batch * Blocks(count), &heap);
+  if (sums) CallFlow(part, first, 0, coefficients, row, part, false, pivots, sums);
 }
 
 void ForwardResults::WriteAll(const Waiting &waiting) {
   const Late &late = static_cast<const Late &>(waiting);
-  Apply(late.part, false, late.coefficients, late.row);
+  Apply(late.part, plan_.split, late.coefficients, late.row);
 }
 
 void ForwardResults::WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) {

@@ -25,15 +25,16 @@ class ForwardResults : public Engine {
     return problem_.y.data && Engine::Waits(part, {&problem_.x, &problem_.y, &residual()});
   }
   bool Streams(const Part &part) const { return plan_.stream && Waits(part); }
-  bool Flow(Waiting *before, const Part &next, View &x, View &pivot, View &sums) override;
+  bool Flow(Waiting *before, const Part &next, double *pivots, double *sums) override;
   void WriteAll(const Waiting &waiting) override;
   // y of `part`, whose coefficients they are.
   void Apply(const Part &part, bool parallel, const double *coefficients, int64_t row);
 
  private:
-  // y of planes of `part.size` elements, which begin with the planes' `first`, while pivots and sums are made of x.
-  void CallFlow(const Part &part, int64_t first, int32_t turn, const double *coefficients, int64_t row, View &x,
-                View &pivot, View &sums);
+  // y of planes of `part.size` elements, which begin with the planes' `first`, while pivots, unless there are some, and
+  // sums are made of as many of `next`.
+  void CallFlow(const Part &part, int64_t first, int32_t turn, const double *coefficients, int64_t row,
+                const Part &next, bool has_pivots, double *pivots, double *sums);
   // The same where no sums are left to be made: they are of the same elements, and for nobody. (What that costs is less
   // than what tiles do that lie in L1 between two passes. One Zen 3 thread, planes of 64 MiB, tiles and this: one plane
   // 7.0 to 8.1 and 9.2 to 10.3 GB/s, three 0.50 and 0.55 of a copy.)

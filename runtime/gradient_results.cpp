@@ -18,8 +18,16 @@ void GradientResults::WriteTile(const Waiting &waiting, int64_t tile, Fetches *f
 }
 
 void GradientResults::Flow(Late *before, const Part &next, const Numbers &next_numbers, double *sums) {
-  CallFlow(before->part, 0, plan_.turn, {before->means, before->coefficients, before->gradients, before->row}, next,
-           next_numbers, sums);
+  const Numbers numbers{before->means, before->coefficients, before->gradients, before->row};
+  if (plan_.split) {
+    ForPieces(before->part, true, true, [&](int64_t first, int64_t count) {
+      CallFlow(before->part.Piece(count), first, 0, numbers, next.Piece(count), next_numbers,
+               sums + 3 * next.padded() * (first / kBlock));
+      StreamFence();
+    });
+  } else {
+    CallFlow(before->part, 0, plan_.turn, numbers, next, next_numbers, sums);
+  }
   before->done = before->tiles;
 }
 
@@ -39,9 +47,10 @@ void GradientResults::CallFlow(const Part &part, int64_t first, int32_t turn, co
   View forward = Columns(next_numbers.coefficients, next, next.channels, kForwardColumns, next_numbers.row),
        forward_before = Columns(numbers.coefficients, part, part.channels, kForwardColumns, numbers.row);
   View out = Sums(sums, next, next.channels, 3, 0, Blocks(next.size));
-  const auto &kernel = !plan_.stream        ? kernels_.gradient_flow_plain
-                       : part.size < kLarge ? kernels_.gradient_flow_small
-                                            : kernels_.gradient_flow_large;
+  const bool small = part.size < kLarge && !plan_.split;  // (pieces of large planes are no small ones)
+  const auto &kernel = !plan_.stream ? kernels_.gradient_flow_plain
+                       : small       ? kernels_.gradient_flow_small
+                                     : kernels_.gradient_flow_large;
   Call("gradient_flow", kernel, x.Elements(), dy.Elements(), MeansOf(next, next_numbers), x_before.Elements(),
        dy_before.Elements(), MeansOf(part, numbers), forward, forward_before, problem_.slope, active() ? 1 : 0,
        gradient, dx.Elements(), Lead(to, part), Turned(part, turn), x_ahead, near, out);
@@ -57,7 +66,7 @@ void GradientResults::FlowAlone(Part part, int64_t first, int64_t count, const N
 
 void GradientResults::WriteAll(const Waiting &waiting) {
   const Late &late = static_cast<const Late &>(waiting);
-  Apply(late.part, false, {late.means, late.coefficients, late.gradients, late.row});
+  Apply(late.part, plan_.split, {late.means, late.coefficients, late.gradients, late.row});
 }
 
 void GradientResults::StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers,

@@ -33,9 +33,9 @@ struct ElementKernels {
   MomentsLanes moments_large_lanes;
   MomentsLast moments_small_rows, moments_large_rows;
   Kernel<Buffer *, Buffer *> lanes;  // lanes, sums
-  // x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, turn, ahead, sums
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t, int32_t,
-         Buffer *>
+  // x, pivot, has_pivot, before, coefficients, residual, has_residual, slope, form, y, lead, turn, ahead, sums
+  Kernel<Buffer *, Buffer *, bool, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t,
+         int32_t, Buffer *>
       flow_small, flow_large, flow_plain;
   // pivot, sums, scale, shift, eps, count, coefficients
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;

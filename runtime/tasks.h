@@ -31,8 +31,8 @@ class alignas(64) Tasks {
   virtual void FinishLast(Waiting *last) = 0;
 
   // Calls task(part, parallel, &now, &before) for parts that make up the whole problem. Where `parallel` is true, one
-  // part after the other, and the task may use For itself. Else the task may leave its results to be written in `now`,
-  // and has to finish those that were left in `before`, its thread's part before.
+  // part after the other, and the task may use For itself. The task may leave its results to be written in `now`, and
+  // has to finish those that were left in `before`, its thread's part before.
   template <typename Late, typename F>
   void ForParts(const F &task) {
     if (plan_.split) return ForSplit<Late>(task);
@@ -51,12 +51,14 @@ class alignas(64) Tasks {
   template <typename Late, typename F>
   void ForSplit(const F &task) {
     Late late[2];
+    int now = 0;
     for (int64_t n = 0; n < problem_.batch; n++) {
-      for (int64_t c = 0; c < problem_.channels && !outcome_.failed(); c += plan_.part_channels) {
+      for (int64_t c = 0; c < problem_.channels && !outcome_.failed(); c += plan_.part_channels, now = 1 - now) {
         task(Part{n, 1, c, std::min(plan_.part_channels, problem_.channels - c), problem_.rows * problem_.length(n)},
-             true, &late[0], &late[1]);
+             true, &late[now], &late[1 - now]);
       }
     }
+    FinishLast(&late[1 - now]);
   }
 
   // Calls fast(planes, n, c) for the longest runs of a sample's planes that pass the test, and wide(plane, n, c) for

@@ -90,6 +90,12 @@ TEST_P(GradientBitsTest, SameWithAnyNumberOfThreads) {
   cases.back().channels_last = true;
   cases.push_back(MakeCase(Type::kF32, {30, 272, 7}, 2));
   cases.back().lengths = cases[cases.size() - 2].lengths;
+  for (const haline_activation activation : {HALINE_NO_ACTIVATION, HALINE_LEAKY_RELU}) {
+    for (const Type type : {Type::kF32, Type::kBF16}) {
+      cases.push_back(MakeCase(type, {1, 3, 131372}, 3));  // planes that threads share; less than a chunk is left
+      cases.back().activation = activation;
+    }
+  }
   for (const GradientCase &c : cases) {
     if (Count(c.shape) < 32768) continue;  // those run on the caller alone
     ASSERT_EQ(haline_set_num_threads(1), HALINE_OK);

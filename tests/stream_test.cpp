@@ -8,23 +8,24 @@
 #include "support/status.h"
 
 namespace {
-std::atomic<int64_t> calls{0};
+std::atomic<int64_t> calls{0}, with_pivots{0};
 }
 
 struct halide_buffer_t;
 
 // The linker sends the engines' calls here.
 #define HALINE_COUNT(kernel)                                                                                          \
-  extern "C" int __real_##kernel(halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,          \
+  extern "C" int __real_##kernel(halide_buffer_t *, halide_buffer_t *, bool, halide_buffer_t *, halide_buffer_t *,    \
                                  halide_buffer_t *, bool, double, int32_t, halide_buffer_t *, int32_t, int32_t,       \
                                  int32_t, halide_buffer_t *);                                                         \
-  extern "C" int __wrap_##kernel(halide_buffer_t *x, halide_buffer_t *pivot, halide_buffer_t *before,                 \
+  extern "C" int __wrap_##kernel(halide_buffer_t *x, halide_buffer_t *pivot, bool has_pivot, halide_buffer_t *before, \
                                  halide_buffer_t *coefficients, halide_buffer_t *residual, bool has_residual,         \
                                  double slope, int32_t form, halide_buffer_t *y, int32_t lead, int32_t turn,          \
                                  int32_t ahead, halide_buffer_t *sums) {                                              \
     calls++;                                                                                                          \
-    return __real_##kernel(x, pivot, before, coefficients, residual, has_residual, slope, form, y, lead, turn, ahead, \
-                           sums);                                                                                     \
+    with_pivots += has_pivot;                                                                                         \
+    return __real_##kernel(x, pivot, has_pivot, before, coefficients, residual, has_residual, slope, form, y, lead,   \
+                           turn, ahead, sums);                                                                        \
   }
 #define HALINE_COUNT_ALL(backend)                \
   HALINE_COUNT(kernel_flow_small_f32_##backend)  \
@@ -43,7 +44,7 @@ HALINE_COUNT_ALL(x86_64)
 
 namespace haline::test {
 
-const int kLeastCases = 588;
+const int kLeastCases = 636;
 
 namespace {
 
@@ -117,6 +118,36 @@ TEST_P(StreamTest, PlanesThatAreSentElsewhere) {
       form.data = "special " + std::to_string(special);
       form.x = &x;
       Check(form, Describe(form), 3);
+    }
+  }
+}
+
+// Large planes of which there are few: threads write the one before among the sums of the next, piece by piece. The
+// last piece is of few chunks, or of less than a small plane, and a rest.
+TEST_P(StreamTest, PlanesThatThreadsShare) {
+  uint64_t seed = 1;
+  for (const Type type : kFloatTypes) {
+    for (const Shape &shape : {Shape{1, 3, 400, 331}, Shape{3, 1, 512, 257}, Shape{1, 3, 4, 32843}}) {
+      for (const bool slow : {false, true}) {
+        Typed x(type, shape, seed++, 0.5, 2), residual(type, shape, seed++);
+        if (slow) x.Set(shape[2] * shape[3] + 5, 1.0 / 0.0);
+        const Typed crop = x.As(Crop(shape, 3));
+        Form form;
+        form.data = slow ? "one plane is not finite" : "";
+        form.activation = HALINE_LEAKY_RELU;
+        if (seed % 4 == 3) form.residual = &residual;
+        form.x = &crop;
+        ASSERT_EQ(haline_set_num_threads(1), HALINE_OK);
+        const std::string plain = Run(form).bytes();
+        form.x = &x;
+        for (const int threads : {1, 2, 3}) {
+          ASSERT_EQ(haline_set_num_threads(threads), HALINE_OK);
+          with_pivots = 0;
+          EXPECT_EQ(Run(form).bytes(), plain) << Describe(form) << ", " << threads << " threads";
+          // (The plane that is not finite waits for nothing; the one after it finds none that waits.)
+          EXPECT_EQ(with_pivots > 0, kStreams && threads > 1) << Describe(form) << ", " << threads << " threads";
+        }
+      }
     }
   }
 }

@@ -14,33 +14,33 @@ std::atomic<int64_t> forward_turned{0}, backward_turned{0};  // that did not beg
 struct halide_buffer_t;
 
 // The linker sends the engines' calls here.
-#define HALINE_COUNT(backend)                                                                                          \
-  extern "C" int __real_kernel_flow_plain_f32_##backend(                                                               \
-      halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, bool, double,     \
-      int32_t, halide_buffer_t *, int32_t, int32_t, int32_t, halide_buffer_t *);                                       \
-  extern "C" int __wrap_kernel_flow_plain_f32_##backend(                                                               \
-      halide_buffer_t *x, halide_buffer_t *pivot, halide_buffer_t *before, halide_buffer_t *coefficients,              \
-      halide_buffer_t *residual, bool has_residual, double slope, int32_t form, halide_buffer_t *y, int32_t lead,      \
-      int32_t turn, int32_t ahead, halide_buffer_t *sums) {                                                            \
-    forward_calls++;                                                                                                   \
-    forward_turned += turn > 0;                                                                                        \
-    return __real_kernel_flow_plain_f32_##backend(x, pivot, before, coefficients, residual, has_residual, slope, form, \
-                                                  y, lead, turn, ahead, sums);                                         \
-  }                                                                                                                    \
-  extern "C" int __real_kernel_gradient_flow_plain_f32_##backend(                                                      \
-      halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,                   \
-      halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, double, int32_t, halide_buffer_t *, halide_buffer_t *,  \
-      int32_t, int32_t, int32_t, int32_t, halide_buffer_t *);                                                          \
-  extern "C" int __wrap_kernel_gradient_flow_plain_f32_##backend(                                                      \
-      halide_buffer_t *x, halide_buffer_t *dy, halide_buffer_t *mean, halide_buffer_t *x_before,                       \
-      halide_buffer_t *dy_before, halide_buffer_t *mean_before, halide_buffer_t *coefficients,                         \
-      halide_buffer_t *coefficients_before, double slope, int32_t form, halide_buffer_t *gradient,                     \
-      halide_buffer_t *dx, int32_t lead, int32_t turn, int32_t x_ahead, int32_t dy_ahead, halide_buffer_t *sums) {     \
-    backward_calls++;                                                                                                  \
-    backward_turned += turn > 0;                                                                                       \
-    return __real_kernel_gradient_flow_plain_f32_##backend(x, dy, mean, x_before, dy_before, mean_before,              \
-                                                           coefficients, coefficients_before, slope, form, gradient,   \
-                                                           dx, lead, turn, x_ahead, dy_ahead, sums);                   \
+#define HALINE_COUNT(backend)                                                                                         \
+  extern "C" int __real_kernel_flow_plain_f32_##backend(                                                              \
+      halide_buffer_t *, halide_buffer_t *, bool, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, bool,      \
+      double, int32_t, halide_buffer_t *, int32_t, int32_t, int32_t, halide_buffer_t *);                              \
+  extern "C" int __wrap_kernel_flow_plain_f32_##backend(                                                              \
+      halide_buffer_t *x, halide_buffer_t *pivot, bool has_pivot, halide_buffer_t *before,                            \
+      halide_buffer_t *coefficients, halide_buffer_t *residual, bool has_residual, double slope, int32_t form,        \
+      halide_buffer_t *y, int32_t lead, int32_t turn, int32_t ahead, halide_buffer_t *sums) {                         \
+    forward_calls++;                                                                                                  \
+    forward_turned += turn > 0;                                                                                       \
+    return __real_kernel_flow_plain_f32_##backend(x, pivot, has_pivot, before, coefficients, residual, has_residual,  \
+                                                  slope, form, y, lead, turn, ahead, sums);                           \
+  }                                                                                                                   \
+  extern "C" int __real_kernel_gradient_flow_plain_f32_##backend(                                                     \
+      halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,                  \
+      halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, double, int32_t, halide_buffer_t *, halide_buffer_t *, \
+      int32_t, int32_t, int32_t, int32_t, halide_buffer_t *);                                                         \
+  extern "C" int __wrap_kernel_gradient_flow_plain_f32_##backend(                                                     \
+      halide_buffer_t *x, halide_buffer_t *dy, halide_buffer_t *mean, halide_buffer_t *x_before,                      \
+      halide_buffer_t *dy_before, halide_buffer_t *mean_before, halide_buffer_t *coefficients,                        \
+      halide_buffer_t *coefficients_before, double slope, int32_t form, halide_buffer_t *gradient,                    \
+      halide_buffer_t *dx, int32_t lead, int32_t turn, int32_t x_ahead, int32_t dy_ahead, halide_buffer_t *sums) {    \
+    backward_calls++;                                                                                                 \
+    backward_turned += turn > 0;                                                                                      \
+    return __real_kernel_gradient_flow_plain_f32_##backend(x, dy, mean, x_before, dy_before, mean_before,             \
+                                                           coefficients, coefficients_before, slope, form, gradient,  \
+                                                           dx, lead, turn, x_ahead, dy_ahead, sums);                  \
   }
 #if defined(__x86_64__)
 HALINE_COUNT(x86_avx512)
