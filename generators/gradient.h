@@ -14,6 +14,12 @@
 
 namespace haline {
 
+// g, of z, which nothing is asked of where there is no activation (form = 0).
+inline Halide::Expr GradientOf(const Halide::Expr &z, const Halide::Expr &form, const Halide::Expr &slope,
+                               const Halide::Expr &dy) {
+  return Halide::select(form == 0, dy, ActivateGradient(z, Halide::cast(dy.type(), slope), dy));
+}
+
 // The inputs of an element's gradient, for a generator to inherit from.
 template <typename T>
 class GradientGenerator : public KernelGenerator<T> {
@@ -55,10 +61,8 @@ class GradientGenerator : public KernelGenerator<T> {
 
   // z has the bits that the forward pass gave it.
   Halide::Expr GOf(const Halide::Expr &x, const Halide::Expr &residual, const Halide::Expr &dy) {
-    const Halide::Type type = MathType(element);
     const Halide::Expr normal = Normal(x, Values(rounded, {c, n}));
-    const Halide::Expr z = WithResidual(normal, has_residual, residual);
-    return select(form == 0, dy, ActivateGradient(z, Halide::cast(type, slope), dy));
+    return GradientOf(WithResidual(normal, has_residual, residual), form, slope, dy);
   }
 
   // For channels-last tensors.

@@ -1,8 +1,7 @@
 // Sums of the gradient, as in gradient_sums_generator.cpp, while dx of the planes before is made, as in
 // gradient_apply_generator.cpp, and written past the caches: a chunk of one, a chunk of the other, so that memory is
 // read and written at a time. Without a residual. The planes before must be as many and as large.
-#include "element.h"
-#include "formula.h"
+#include "gradient.h"
 #include "statistics.h"
 #include "stream.h"
 
@@ -88,10 +87,8 @@ class GradientFlow : public Generator<GradientFlow> {
 
  private:
   Exprs Numbers(const Func &f) const { return {f(0, c, n), f(1, c, n), f(2, c, n)}; }
-  // g of an element's values, as in gradient.h.
   Expr GOf(const Expr &x, const Expr &dy, const Func &forward) const {
-    const Expr below = cast(MathType(element), slope);
-    return select(form == 0, dy, ActivateGradient(Normal(x, Numbers(forward)), below, dy));
+    return GradientOf(Normal(x, Numbers(forward)), form, slope, dy);
   }
   Exprs Cases() const { return {form == 0, slope == 0}; }
 
