@@ -35,6 +35,10 @@ while (($#)); do
   esac
   shift
 done
+if [[ -n $threads && ! $threads =~ ^\ *[1-9][0-9]*(\ +[1-9][0-9]*)*\ *$ ]]; then
+  echo "scripts/bench.sh: --threads: '$threads' found, positive numbers such as '1 2' wanted" >&2
+  exit 2
+fi
 out=$(realpath -m -- "$out")
 cd "$(dirname "$0")/.." || exit
 source scripts/setup.sh bench
