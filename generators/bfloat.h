@@ -80,15 +80,16 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
   static Expr From(const Halide::Internal::Call *op, const Expr &bits) {
     using namespace Halide;
     const int lanes = op->type.lanes();
+    const std::string name = Internal::unique_name("bits");
+    const Expr once = Internal::Variable::make(bits.type(), name);
     if (Shuffled(op)) {
-      const Expr twice = Shuffle::make_interleave({bits, bits});
-      return Internal::Reinterpret::make(op->type,
-                                         select(Of(1, twice.type()), twice, Internal::make_zero(twice.type())));
+      const Expr twice = Shuffle::make_interleave({once, once});
+      const Expr upper = select(Of(1, twice.type()), twice, Internal::make_zero(twice.type()));
+      return Internal::Let::make(name, bits, Internal::Reinterpret::make(op->type, upper));
     }
     if (Whole(op) != 16 || lanes != 8) return reinterpret(op->type, cast(UInt(32, lanes), bits) << 16);
     // Without shuffles across a register: twice in it, as it can be loaded, and then each half's own half of them.
-    const std::string name = Internal::unique_name("bits");
-    const Expr once = Internal::Variable::make(bits.type(), name), twice = Shuffle::make_concat({once, once});
+    const Expr twice = Shuffle::make_concat({once, once});
     std::vector<int> from;
     for (int i = 0; i < lanes; i++) from.insert(from.end(), {2 * lanes, i < lanes / 2 ? i : lanes + i});
     const Expr halves = Shuffle::make({twice, Internal::make_zero(twice.type())}, from);

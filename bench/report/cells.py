@@ -99,8 +99,8 @@ FORMS: list[Form] = [
     for layout in ("nchw", "nhwc")
     for direction in ("forward", "backward")
 ] + [
-    ("forward", "f32", layout, slope, pictures)
-    for slope, pictures in ((0.01, False), (1.0, True))
+    (direction, "f32", layout, slope, pictures)
+    for direction, slope, pictures in (("forward", 0.01, False), ("backward", 0.01, False), ("forward", 1.0, True))
     for layout in ("nchw", "nhwc")
 ]
 

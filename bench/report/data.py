@@ -10,6 +10,7 @@ from .cells import Cell
 
 PAGE = 4096
 EPS = 1e-5
+NEAR = 1e-3  # of an activation's argument: so near to 0 nobody can be held to its sign
 NUMPY = {"f32": np.dtype(np.float32), "f16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16)}
 
 
@@ -101,4 +102,23 @@ class Arena:
         else:
             x = self._input("x", cell.dtype, cell.elements).reshape(shape)
         dy = None if cell.direction == "forward" else self._input("dy", cell.dtype, cell.elements).reshape(shape)
-        return Problem(cell, x, dy, out.reshape(shape), *parameters(channels))
+        problem = Problem(cell, x, dy, out.reshape(shape), *parameters(channels))
+        if dy is not None and cell.slope != 1:
+            problem.dy = self._away_from_zero(problem)
+        return problem
+
+    def _away_from_zero(self, problem: Problem) -> np.ndarray:
+        """dy, but 0 where the activation's argument is near 0, as either slope is right there."""
+        cell, key = problem.cell, ("dy away from 0", problem.cell.dtype)
+        if key not in self.inputs or self.inputs[key].size < cell.elements:
+            self.inputs[key] = aligned(cell.elements, NUMPY[cell.dtype])
+        dy = self.inputs[key][: cell.elements].reshape(problem.dy.shape)
+        dy[:] = problem.dy
+        scale, shift = (array.astype(np.float64)[:, None] for array in (problem.scale, problem.shift))
+        planes = (cell.shape[1], cell.plane)
+        for all_x, kept in zip(problem.planes_first(problem.x), problem.planes_first(dy), strict=True):
+            x = all_x.reshape(planes).astype(np.float64)
+            x -= x.mean(axis=1, keepdims=True)
+            z = x / np.sqrt(np.square(x).mean(axis=1, keepdims=True) + problem.eps) * scale + shift
+            kept[np.abs(z).reshape(kept.shape) < NEAR] = 0
+        return dy

@@ -129,7 +129,7 @@ class Oracle:
         dy = self.problem.planes_first(self.problem.dy)
         if self._gradients is None:
             self._gradients = [
-                (group.sum(lambda x, rows, g: g, group.take(dy)), group.sum(self._product(group), group.take(dy)))
+                (group.sum(self._of_z(group), group.take(dy)), group.sum(self._product(group), group.take(dy)))
                 for group in self.groups
             ]
         dscale, dshift = np.zeros_like(self.scale), np.zeros_like(self.shift)
@@ -145,17 +145,28 @@ class Oracle:
             worst = np.maximum(worst, np.max(np.abs(found.astype(np.float64) - exact)[looked_at]) / unit)
         return float(worst)  # np.maximum keeps a NaN
 
-    @staticmethod
-    def _product(group: Group):
-        return lambda x, rows, g: g * group.hat(x, rows)
+    def _of_z(self, group: Group):
+        """The gradient of what the activation is applied to, of dy."""
+        slope, scale, shift = self.problem.cell.slope, self.scale[group.channel], self.shift[group.channel]
+
+        def of_z(x, rows, dy):
+            z = group.hat(x, rows) * scale[rows, None] + shift[rows, None]
+            return np.where(z > 0, dy, dy * slope)
+
+        return of_z if slope != 1 else lambda x, rows, dy: dy
+
+    def _product(self, group: Group):
+        of_z = self._of_z(group)
+        return lambda x, rows, dy: of_z(x, rows, dy) * group.hat(x, rows)
 
     def _dx_error(self, group: Group, found: np.ndarray, dy: np.ndarray, sums, products) -> float:
-        size = group.x.shape[1]
+        size, of_z = group.x.shape[1], self._of_z(group)
         factor = (self.scale[group.channel] * group.rstd)[:, None]
         error, largest = np.zeros(len(group.x)), np.ones(len(group.x))
         for rows, columns in group.tiles:
-            hat = group.hat(group.x[rows, columns].astype(np.float64), rows)
-            exact = dy[rows, columns].astype(np.float64) - sums[rows, None] / size - hat * (products[rows, None] / size)
+            x = group.x[rows, columns].astype(np.float64)
+            exact = of_z(x, rows, dy[rows, columns].astype(np.float64)) - sums[rows, None] / size
+            exact -= group.hat(x, rows) * (products[rows, None] / size)
             exact *= factor[rows]
             off = np.abs(found[rows, columns].astype(np.float64) - exact)
             error[rows] = np.maximum(error[rows], off.max(axis=1))

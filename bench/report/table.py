@@ -16,6 +16,7 @@ FORMS = {  # those of the big tables, and what to call them
     "forward/bf16/nchw": "Forward, bfloat16, channels first",
     "backward/f32/nchw": "Backward, float32, channels first",
     "backward/f32/nhwc": "Backward, float32, channels last",
+    "backward+leaky_relu/f32/nchw": "Backward with leaky ReLU, float32, channels first",
 }
 DASH = "-"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from report.cells import Cell
-from report.data import Arena
+from report.data import NEAR, Arena
 from report.oracle import PROMISE, Oracle, verdict
 
 SHAPES = [(2, 6, 2, 4), (3, 5, 7), (1, 3, 70000), (2, 40, 33, 65), (4, 2, 1, 1)]
@@ -22,10 +22,11 @@ def direct(problem):
     rstd = 1 / np.sqrt(((x - mean) ** 2).mean(inner, keepdims=True) + wide(problem.eps))
     hat = (x - mean) * rstd
     scale, shift = (array.astype(wide).reshape(spread) for array in (problem.scale, problem.shift))
+    z, slope = hat * scale + shift, wide(problem.cell.slope)
     if problem.dy is None:
-        y = hat * scale + shift
-        return {"y": np.where(y > 0, y, y * wide(problem.cell.slope))}
+        return {"y": np.where(z > 0, z, z * slope)}
     dy = problem.planes_first(problem.dy).astype(wide)
+    dy = np.where(z > 0, dy, dy * slope)
     over = (0, *inner)
     dx = scale * rstd * (dy - dy.mean(inner, keepdims=True) - hat * (dy * hat).mean(inner, keepdims=True))
     return {"dx": dx, "dscale": (dy * hat).sum(over), "dshift": dy.sum(over)}
@@ -49,8 +50,25 @@ def test_forward(shape, layout):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_backward(shape, layout):
     for dtype in ("f32", "bf16"):
-        problem = problem_of(shape, "backward", layout, dtype)
-        assert Oracle(problem).error(direct(problem)) < 1e-12
+        for slope in (1.0, 0.01, 0.0):
+            problem = problem_of(shape, "backward", layout, dtype, slope)
+            assert Oracle(problem).error(direct(problem)) < 1e-12
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_nobody_is_held_to_an_activation_near_0(layout):
+    arena, shape = Arena(2 * 40 * 33 * 65), (2, 40, 33, 65)
+    problem = arena.problem(Cell("backward", "f32", layout, shape, 0.01))
+    plain = arena.problem(Cell("backward", "f32", layout, shape))
+    y = direct(arena.problem(Cell("forward", "f32", layout, shape)))["y"]
+    kept, drawn = (one.planes_first(one.dy) for one in (problem, plain))
+    near = np.abs(y) < NEAR
+    assert 20 < near.sum() < y.size / 500 and (drawn != 0).all()
+    assert (kept[near] == 0).all() and (kept[~near] == drawn[~near]).all()
+    # A sign that is wrong elsewhere is noticed.
+    wrong = direct(problem)
+    wrong["dx"][0, 0] = direct(plain)["dx"][0, 0]
+    assert "wrong result" in verdict("haline", problem.cell, Oracle(problem).error(wrong))
 
 
 def test_an_offset_does_not_spoil_it():

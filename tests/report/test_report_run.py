@@ -115,8 +115,8 @@ def test_an_unknown_peer_is_an_error():
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
 def test_haline_keeps_its_promise(direction, layout, dtype, name, built, monkeypatch):
     monkeypatch.setenv("HALINE_BASELINE", str(built("libhaline_baseline.so")))
-    slopes = (1.0,) if direction == "backward" else (1.0, 0.01)
-    cells = [Cell(direction, dtype, layout, shape, slope) for shape in [(2, 6, 2, 4), (3, 5, 777)] for slope in slopes]
+    shapes, slopes = [(2, 6, 2, 4), (3, 5, 777)], (1.0, 0.01)
+    cells = [Cell(direction, dtype, layout, shape, slope) for shape in shapes for slope in slopes]
     peers, missing = load([name], 1)
     assert not missing
     for rows in rows_of(*peers, cells=cells):

@@ -39,7 +39,7 @@ def test_each_profile_has_more_cells_than_the_one_before():
     assert set(quick) < set(default) < set(full)
     for cells in (quick, default, full):
         assert len(set(cells)) == len(cells)
-    assert len(full) == len(SETS["all"]) * 16
+    assert len(full) == len(SETS["all"]) * 18
     assert {cell.shape for cell in default} == set(SETS["all"])
     assert {cell.shape for cell in default if cell.pictures} == {(8, 64, 32, 32)}  # neither tiny nor large
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "oneapi/dnnl/dnnl.hpp"
 
@@ -36,13 +37,19 @@ Device &GetDevice() {
   return device;
 }
 
-struct Prepared {
+struct Step {
   dnnl::primitive primitive;
   std::unordered_map<int, memory> arguments;
-  std::optional<dnnl::primitive> then;  // the activation, in place
-  std::unordered_map<int, memory> then_arguments;
+};
+
+struct Prepared {
+  std::vector<Step> steps;  // one after the other
   std::string implementation;
 };
+
+void Execute(Device &device, const std::vector<Step> &steps) {
+  for (const Step &step : steps) step.primitive.execute(device.stream, step.arguments);
+}
 
 memory::desc Describe(const Problem &p) {
   const memory::dims shape(p.shape, p.shape + p.ndim);
@@ -51,6 +58,11 @@ memory::desc Describe(const Problem &p) {
   constexpr memory::format_tag kLast[] = {memory::format_tag::nwc, memory::format_tag::nhwc, memory::format_tag::ndhwc};
   constexpr memory::data_type kTypes[] = {memory::data_type::f32, memory::data_type::bf16, memory::data_type::f16};
   return {shape, kTypes[p.dtype], (p.channels_last ? kLast : kFirst)[p.ndim - 3]};
+}
+
+// Of the gradient from the result, which the activation is applied to in place.
+dnnl::algorithm Relu(const Problem &p) {
+  return p.backward ? dnnl::algorithm::eltwise_relu_use_dst_for_bwd : dnnl::algorithm::eltwise_relu;
 }
 
 std::unique_ptr<Prepared> Prepare(const Problem &p) {
@@ -67,6 +79,7 @@ std::unique_ptr<Prepared> Prepare(const Problem &p) {
                                                              flags, attributes);
   };
   auto forward = describe({});
+  std::optional<Step> then;  // the activation, in place
   if (p.slope != 1) {
     dnnl::post_ops after;
     after.append_eltwise(dnnl::algorithm::eltwise_relu, p.slope, 0.f);
@@ -74,40 +87,49 @@ std::unique_ptr<Prepared> Prepare(const Problem &p) {
     attributes.set_post_ops(after);
     const auto fused = describe(attributes);
     // Where fusing costs the fast kernel, two primitives are faster.
-    if (std::string(fused.impl_info_str()).rfind("ref", 0) != 0) {
+    if (!p.backward && std::string(fused.impl_info_str()).rfind("ref", 0) != 0) {
       forward = fused;
     } else {
-      const dnnl::eltwise_forward::primitive_desc eltwise(device.engine, dnnl::prop_kind::forward_inference,
-                                                          dnnl::algorithm::eltwise_relu, tensor, tensor, p.slope);
-      prepared->then = dnnl::eltwise_forward(eltwise);
-      prepared->then_arguments = {{DNNL_ARG_SRC, in(tensor, p.y)}, {DNNL_ARG_DST, in(tensor, p.y)}};
+      const dnnl::eltwise_forward::primitive_desc eltwise(device.engine, kind, Relu(p), tensor, tensor, p.slope);
+      then = {dnnl::eltwise_forward(eltwise), {{DNNL_ARG_SRC, in(tensor, p.y)}, {DNNL_ARG_DST, in(tensor, p.y)}}};
     }
   }
-  auto &arguments = prepared->arguments;
-  arguments = {{DNNL_ARG_SRC, in(tensor, p.x)},
-               {DNNL_ARG_DST, in(tensor, p.y)},
-               {DNNL_ARG_SCALE, in(channel, p.scale)},
-               {DNNL_ARG_SHIFT, in(channel, p.shift)}};
-  prepared->primitive = dnnl::group_normalization_forward(forward);
+  Step norm{dnnl::group_normalization_forward(forward),
+            {{DNNL_ARG_SRC, in(tensor, p.x)},
+             {DNNL_ARG_DST, in(tensor, p.y)},
+             {DNNL_ARG_SCALE, in(channel, p.scale)},
+             {DNNL_ARG_SHIFT, in(channel, p.shift)}}};
+  const memory mean(forward.mean_desc(), device.engine), variance(forward.variance_desc(), device.engine);
+  if (p.backward) norm.arguments.insert({{DNNL_ARG_MEAN, mean}, {DNNL_ARG_VARIANCE, variance}});
+  prepared->steps = {norm};
+  if (then) prepared->steps.push_back(*then);
   prepared->implementation = forward.impl_info_str();
   if (!p.backward) return prepared;
 
-  const memory mean(forward.mean_desc(), device.engine), variance(forward.variance_desc(), device.engine);
-  arguments[DNNL_ARG_MEAN] = mean;
-  arguments[DNNL_ARG_VARIANCE] = variance;
-  prepared->primitive.execute(device.stream, arguments);
+  Execute(device, prepared->steps);
   device.stream.wait();
+  prepared->steps.clear();
+  memory gradient = in(tensor, p.dy);
+  if (p.slope != 1) {
+    const dnnl::eltwise_forward::primitive_desc eltwise(device.engine, kind, Relu(p), tensor, tensor, p.slope);
+    const dnnl::eltwise_backward::primitive_desc back(device.engine, Relu(p), tensor, tensor, tensor, p.slope, eltwise);
+    const memory of_norm(tensor, device.engine);
+    prepared->steps.push_back(
+        {dnnl::eltwise_backward(back),
+         {{DNNL_ARG_DST, in(tensor, p.y)}, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_SRC, of_norm}}});
+    gradient = of_norm;
+  }
   const dnnl::group_normalization_backward::primitive_desc backward(device.engine, dnnl::prop_kind::backward, tensor,
                                                                     tensor, tensor, p.shape[1], p.eps, flags, forward);
-  arguments = {{DNNL_ARG_SRC, in(tensor, p.x)},
-               {DNNL_ARG_DIFF_DST, in(tensor, p.dy)},
-               {DNNL_ARG_MEAN, mean},
-               {DNNL_ARG_VARIANCE, variance},
-               {DNNL_ARG_SCALE, in(channel, p.scale)},
-               {DNNL_ARG_DIFF_SRC, in(tensor, p.dx)},
-               {DNNL_ARG_DIFF_SCALE, in(channel, p.dscale)},
-               {DNNL_ARG_DIFF_SHIFT, in(channel, p.dshift)}};
-  prepared->primitive = dnnl::group_normalization_backward(backward);
+  prepared->steps.push_back({dnnl::group_normalization_backward(backward),
+                             {{DNNL_ARG_SRC, in(tensor, p.x)},
+                              {DNNL_ARG_DIFF_DST, gradient},
+                              {DNNL_ARG_MEAN, mean},
+                              {DNNL_ARG_VARIANCE, variance},
+                              {DNNL_ARG_SCALE, in(channel, p.scale)},
+                              {DNNL_ARG_DIFF_SRC, in(tensor, p.dx)},
+                              {DNNL_ARG_DIFF_SCALE, in(channel, p.dscale)},
+                              {DNNL_ARG_DIFF_SHIFT, in(channel, p.dshift)}}});
   prepared->implementation = backward.impl_info_str();
   return prepared;
 }
@@ -144,10 +166,7 @@ Prepared *driver_prepare(const Problem *problem) {
 int driver_run(Prepared *prepared, int64_t times) {
   try {
     Device &device = GetDevice();
-    for (int64_t i = 0; i < times; i++) {
-      prepared->primitive.execute(device.stream, prepared->arguments);
-      if (prepared->then) prepared->then->execute(device.stream, prepared->then_arguments);
-    }
+    for (int64_t i = 0; i < times; i++) Execute(device, prepared->steps);
     device.stream.wait();
     return 0;
   } catch (const std::exception &error) {
