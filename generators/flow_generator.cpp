@@ -48,7 +48,7 @@ class Flow : public Generator<Flow> {
       return StoreResult(result, element, get_target(), true);
     };
     const Expr size = x.dim(0).extent();
-    lines = std::make_unique<Lines>(place, value, y, lead, turn, size, chunk, line, q, c, n);
+    lines = std::make_unique<Lines>(place, value, y, Internal::const_true(), lead, turn, size, chunk, line, q, c, n);
 
     const PivotRuns runs(size);
     starts = runs.Table();

@@ -136,12 +136,12 @@ class Lines {
  public:
   using OfElement = std::function<Halide::Expr(Halide::Expr)>;
 
-  // `lead` is the first element of the first plane of `to` that begins a line. The chunk that comes first is chunk
-  // `turn`; those before it come last.
+  // Where it is not `wanted`, nothing is written. `lead` is the first element of the first plane of `to` that begins a
+  // line. The chunk that comes first is chunk `turn`; those before it come last.
   template <typename Buffer>
-  Lines(const OfElement &place, const OfElement &value, const Buffer &to, const Halide::Expr &lead,
-        const Halide::Expr &turn, const Halide::Expr &size, int chunk, int line, Halide::Var q, Halide::Var c,
-        Halide::Var n)
+  Lines(const OfElement &place, const OfElement &value, const Buffer &to, const Halide::Expr &wanted,
+        const Halide::Expr &lead, const Halide::Expr &turn, const Halide::Expr &size, int chunk, int line,
+        Halide::Var q, Halide::Var c, Halide::Var n)
       : line_(line) {
     using namespace Halide;
     const Expr planes = c * to.dim(1).stride() + n * to.dim(2).stride();
@@ -150,14 +150,14 @@ class Lines {
     const auto at = [&](const Expr &s) { return Put(place(inside(s)), value(inside(s))); };
     chunk_(i_, q, c, n) = undef<int>();
     in_chunk_ = RDom(0, chunk, "in_chunk");
-    in_chunk_.where(first + (q + 1) * chunk <= size);
+    in_chunk_.where(wanted && first + (q + 1) * chunk <= size);
     const Expr chunks = (size - first) / chunk, turned = q + turn;
     chunk_(in_chunk_, q, c, n) = at(first + select(turned < chunks, turned, turned - chunks) * chunk + in_chunk_);
 
     rest_(i_, c, n) = undef<int>();
     const Expr rest = first + (size - first) / chunk * chunk, end = first + (size - first) / line * line;
     whole_ = RDom(0, line, 0, chunk / line - 1, "whole");
-    whole_.where(rest + (whole_.y + 1) * line <= size);
+    whole_.where(wanted && rest + (whole_.y + 1) * line <= size);
     rest_(whole_.x, c, n) = at(rest + whole_.y * line + whole_.x);
     // Vectors of the plane's first and last elements, of which those are copied that no whole line has. (One Zen 5
     // thread, planes of 31 x 31 in memory, fractions of a copy, element by element and so: bfloat16 0.14 and 0.44,
@@ -165,10 +165,10 @@ class Lines {
     first_(i_, c, n) = value(inside(i_));
     last_(i_, c, n) = value(inside(size - line + i_));
     head_ = RDom(0, line, "head");
-    head_.where(head_ < first);
+    head_.where(wanted && head_ < first);
     rest_(head_, c, n) = Put(place(inside(head_)), first_(head_, c, n));
     tail_ = RDom(0, line, "tail");
-    tail_.where(size - line + tail_ >= end);
+    tail_.where(wanted && size - line + tail_ >= end);
     rest_(tail_, c, n) = Put(place(inside(size - line + tail_)), last_(tail_, c, n));
   }
 

@@ -33,11 +33,13 @@ void GradientResults::Flow(Late *before, const Part &next, const Numbers &next_n
 
 void GradientResults::CallFlow(const Part &part, int64_t first, int32_t turn, const Numbers &numbers, const Part &next,
                                const Numbers &next_numbers, double *sums) {
-  const Array to = problem_.dx.From(first);
-  const Window x_before = Read(problem_.x.From(first), part, 0, part.size),
-               dy_before = Read(problem_.dy.From(first), part, 0, part.size), dx = Written(to, part, 0, part.size),
-               x = Read(problem_.x.From(first), next, 0, next.size),
-               dy = Read(problem_.dy.From(first), next, 0, next.size);
+  const bool has_dresidual = problem_.dresidual.data;
+  const Array x_array = problem_.x.From(first), dy_array = problem_.dy.From(first), r_array = residual().From(first),
+              to = problem_.dx.From(first), own = has_dresidual ? problem_.dresidual.From(first) : to;
+  const auto read = [&](const Array &array, const Part &of) { return Read(array, of, 0, of.size); };
+  const Window x_before = read(x_array, part), dy_before = read(dy_array, part), r_before = read(r_array, part),
+               x = read(x_array, next), dy = read(dy_array, next), r = read(r_array, next),
+               dx = Written(to, part, 0, part.size), dresidual = Written(own, part, 0, part.size);
   const int32_t near = NearOfTwo(part.size * Size(problem_.element));
   // (x was read for the forward pass's sums already, and the next part's will be, if L2 can keep it. Time by that where
   // x is fetched as dy is, one thread of a Xeon with 2 MiB of L2: parts of 128 KiB 0.80 to 0.93, 256 KiB 1.03.)
@@ -51,9 +53,10 @@ void GradientResults::CallFlow(const Part &part, int64_t first, int32_t turn, co
   const auto &kernel = !plan_.stream ? kernels_.gradient_flow_plain
                        : small       ? kernels_.gradient_flow_small
                                      : kernels_.gradient_flow_large;
-  Call("gradient_flow", kernel, x.Elements(), dy.Elements(), MeansOf(next, next_numbers), x_before.Elements(),
-       dy_before.Elements(), MeansOf(part, numbers), forward, forward_before, problem_.slope, active() ? 1 : 0,
-       gradient, dx.Elements(), Lead(to, part), Turned(part, turn), x_ahead, near, out);
+  Call("gradient_flow", kernel, x.Elements(), dy.Elements(), r.Elements(), MeansOf(next, next_numbers),
+       x_before.Elements(), dy_before.Elements(), r_before.Elements(), MeansOf(part, numbers), forward, forward_before,
+       has_residual(), problem_.slope, active() ? 1 : 0, gradient, dx.Elements(), Lead(to, part), dresidual.Elements(),
+       has_dresidual, Lead(own, part), Turned(part, turn), x_ahead, near, out);
 }
 
 void GradientResults::FlowAlone(Part part, int64_t first, int64_t count, const Numbers &numbers) {

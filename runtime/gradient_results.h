@@ -45,7 +45,7 @@ class GradientResults : public Engine {
   // Whether there is a kernel that writes all of `before` while it makes the sums of the gradient of `next`.
   bool Flows(const Late &before, const Part &next) const {
     return before.waits() && before.done == 0 && before.part.SameSize(next) && Flows() &&
-           Direct(next, {&problem_.x, &problem_.dy});
+           Direct(next, {&problem_.x, &problem_.dy, &residual()});
   }
   using Engine::Flow;
   // A chunk of each in turns. (Of the next planes' numbers the gradients are not looked at.)
@@ -66,7 +66,7 @@ class GradientResults : public Engine {
     return View(numbers.means, {{part.channels, 1}, {part.batch, numbers.row}});
   }
   // Whether there is a kernel that makes all results while it sums.
-  bool Flows() const { return !problem_.dresidual.data && !(active() && has_residual()); }
+  bool Flows() const { return FlowsBackward(problem_); }
   // dx of planes of `part.size` elements, which begin with the planes' `first`, while those of `next` are summed.
   void CallFlow(const Part &part, int64_t first, int32_t turn, const Numbers &numbers, const Part &next,
                 const Numbers &next_numbers, double *sums);

@@ -63,10 +63,11 @@ struct ElementKernels {
   GradientSums gradient_sums_large;
   GradientSumsLanes gradient_sums_large_lanes;
   GradientSumsLast gradient_sums_small_rows, gradient_sums_large_rows;
-  // x, dy, mean, x_before, dy_before, mean_before, coefficients, coefficients_before, slope, form, gradient, dx, lead,
-  // turn, x_ahead, dy_ahead, sums
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, double, int32_t, Buffer *,
-         Buffer *, int32_t, int32_t, int32_t, int32_t, Buffer *>
+  // x, dy, residual, mean, x_before, dy_before, residual_before, mean_before, coefficients, coefficients_before,
+  // has_residual, slope, form, gradient, dx, lead, dresidual, has_dresidual, dresidual_lead, turn, x_ahead, dy_ahead,
+  // sums
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool,
+         double, int32_t, Buffer *, Buffer *, int32_t, Buffer *, bool, int32_t, int32_t, int32_t, int32_t, Buffer *>
       gradient_flow_small, gradient_flow_large, gradient_flow_plain;
   // sums, mean, rstd, scale, count, frozen, gradient
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, bool, Buffer *> gradient_coefficients;

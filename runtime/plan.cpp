@@ -60,9 +60,12 @@ bool Waits(const Problem &problem, const Tuning &tuning, int threads) {
   if (backward && size > kMostGradientFlowed) return false;
   if (problem.planes() * size < 4 * threads * kStreamElements) return false;
   if (problem.element != Element::kF32 || problem.lengths || Strided(problem)) return false;
-  if (backward && (problem.dresidual.data || (problem.slope != 1 && problem.residual.data))) return false;
-  const Array &result = backward ? problem.dx : problem.y;
-  return result.data && !problem.given && reinterpret_cast<uintptr_t>(result.data) % sizeof(float) == 0;
+  if (backward && !FlowsBackward(problem)) return false;
+  if (problem.given || !(backward ? problem.dx : problem.y).data) return false;
+  for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
+    if (reinterpret_cast<uintptr_t>(result->data) % sizeof(float) != 0) return false;
+  }
+  return true;
 }
 
 // How much of a plane is written last, in 64ths. From a line's part in the sums to its part in the result that waits,
@@ -74,7 +77,8 @@ bool Waits(const Problem &problem, const Tuning &tuning, int threads) {
 // 2 MiB: forward 2 0.97 and -, 6 0.95 and 0.98, 8 0.96 and 0.95, 11 1.00 and 0.93, 14 1.01 and 0.97; of 4 MiB 14 0.98;
 // of 8 MiB 6 to 13 1.04.)
 int32_t Turn(const Problem &problem) {
-  const int64_t bytes = problem.size() * Size(problem.element) * (problem.dy.data ? 2 : 1);
+  const int64_t read = !problem.dy.data ? 1 : problem.residual.data && problem.slope != 1 ? 3 : 2;
+  const int64_t bytes = problem.size() * Size(problem.element) * read;
   if (2 * bytes <= kKeptBytes || bytes > 4 * kKeptBytes) return 0;
   return static_cast<int32_t>(64 - 32 * kKeptBytes / bytes);
 }

@@ -151,17 +151,17 @@ std::string Describe(const GradientCase &c) {
 }
 
 GradientResult Run(const GradientCase &c, const std::string &backend) {
-  const auto like_x = [&](int64_t guard) {
-    return Buffer(c.type, c.shape, guard, c.misaligned, c.channels_last, c.crop);
+  const auto like_x = [&](int64_t guard, int more = 0) {
+    return Buffer(c.type, c.shape, guard, c.misaligned + more, c.channels_last, c.crop);
   };
   const Shape by_channel = {c.channels()}, by_plane = {c.batch(), c.channels()}, samples = {c.batch()};
   const auto per_plane = [&](Type type, bool planes, int64_t guard) {
     return Buffer(type, planes ? by_plane : by_channel, guard);
   };
   Buffer x = like_x(c.place == Place::kOverX ? kGuard : 0), dy = like_x(c.place == Place::kOverDy ? kGuard : 0),
-         residual = like_x(0), y = like_x(kGuard), own_dx = like_x(kGuard), dresidual = like_x(kGuard),
-         scale = per_plane(c.parameters, c.by_sample, 0), shift = per_plane(c.parameters, c.by_sample, 0),
-         dscale = per_plane(c.parameters, c.sums_by_sample, kGuard),
+         residual = like_x(0), y = like_x(kGuard), own_dx = like_x(kGuard),
+         dresidual = like_x(kGuard, c.misaligned > 0 ? 3 : 0), scale = per_plane(c.parameters, c.by_sample, 0),
+         shift = per_plane(c.parameters, c.by_sample, 0), dscale = per_plane(c.parameters, c.sums_by_sample, kGuard),
          dshift = per_plane(c.parameters, c.sums_by_sample, kGuard);
   const bool planes_given = !c.frozen() || static_cast<int64_t>(c.mean.size()) != c.channels();
   Buffer mean = per_plane(c.statistics, planes_given, kGuard), rstd = per_plane(c.statistics, planes_given, kGuard);

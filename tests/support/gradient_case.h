@@ -36,7 +36,7 @@ struct GradientCase {
   bool want_dx = true, want_dscale = true, want_dshift = true, want_dresidual = false;
   bool sums_by_sample = false;  // dscale and dshift are [N, C]
   Place place = Place::kOwn;
-  int misaligned = 0;  // tensors of x's shape start this many elements past a multiple of 64 bytes
+  int misaligned = 0;  // tensors of x's shape start this many elements past a multiple of 64 bytes; dresidual 3 more
   bool channels_last = false;
   int64_t crop = 0;  // columns that the tensors in memory have more, whose elements are nobody's
 
