@@ -30,15 +30,16 @@ inline bool ShufflesBFloats(const Halide::Target &target) {
   return target.arch == Halide::Target::X86 && !target.has_gpu_feature();
 }
 
-// uint16 to the float whose upper half it is; the upper half of a float, which may be infinite or the one NaN, rounded
-// to nearest even. Calls that ScheduleBFloats's pass puts vectors' expressions in the place of; the last argument tells
-// it how many bfloat16s a register has.
+// uint16 to the float whose upper half it is; the upper half of a float rounded to nearest even, and of any NaN the one
+// that haline writes, or, where there is no `any_nan`, of none but that. Calls that ScheduleBFloats's pass puts
+// vectors' expressions in the place of; the second argument tells it how many bfloat16s a register has.
 inline Halide::Expr FromBFloat(const Halide::Expr &bits, const Halide::Target &target) {
   return Halide::Internal::Call::make(Halide::Float(32), kFromBFloat, {bits, target.natural_vector_size<uint16_t>()},
                                       Halide::Internal::Call::PureExtern);
 }
-inline Halide::Expr ToBFloat(const Halide::Expr &f, const Halide::Target &target) {
-  return Halide::Internal::Call::make(Halide::UInt(16), kToBFloat, {f, target.natural_vector_size<uint16_t>()},
+inline Halide::Expr ToBFloat(const Halide::Expr &f, const Halide::Target &target, bool any_nan) {
+  return Halide::Internal::Call::make(Halide::UInt(16), kToBFloat,
+                                      {f, target.natural_vector_size<uint16_t>(), any_nan ? 1 : 0},
                                       Halide::Internal::Call::PureExtern);
 }
 
@@ -50,7 +51,7 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
   Expr visit(const Halide::Internal::Call *op) override {
     if (op->name == kFromBFloat) return From(op, mutate(op->args[0]));
     if (op->name != kToBFloat) return IRMutator::visit(op);
-    if (op->type.lanes() == Whole(op)) return ToWhole(op->args[0], op->type.lanes());
+    if (op->type.lanes() == Whole(op)) return ToWhole(op->args[0], op->type.lanes(), AnyNan(op));
     return To(op, mutate(op->args[0]));
   }
 
@@ -74,6 +75,7 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
   static int Whole(const Halide::Internal::Call *op) {
     return static_cast<int>(*Halide::Internal::as_const_int(op->args[1]));
   }
+  static bool AnyNan(const Halide::Internal::Call *op) { return *Halide::Internal::as_const_int(op->args[2]) != 0; }
   // Whether there are shuffles across a register for such a vector; of one element Halide has none.
   static bool Shuffled(const Halide::Internal::Call *op) { return op->type.lanes() > 1 && Whole(op) == 32; }
 
@@ -117,18 +119,19 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
   static Expr To(const Halide::Internal::Call *op, const Expr &f) {
     using namespace Halide;
     const Expr bits = reinterpret(UInt(32, op->type.lanes()), f);
-    return cast(op->type, (bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    const Expr rounded = cast(op->type, (bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    return AnyNan(op) ? select(f == f, rounded, Internal::make_const(op->type, kNan)) : rounded;
   }
 
   // A whole vector's: even and odd elements apart.
-  Expr ToWhole(const Expr &f, int lanes) {
+  Expr ToWhole(const Expr &f, int lanes, bool any_nan) {
     using namespace Halide;
     const Expr whole = Internal::substitute_in_all_lets(f);
     const auto part = [&](int which) { return mutate(HalfOf(which, lets_, kFromBFloat, FromWords).mutate(whole)); };
     const std::vector<Expr> words = {part(0), part(1)};
-    return Internal::common_subexpression_elimination(lanes == 32
-                                                          ? Rounded(Shuffled(words, 1), Shuffled(words, 0), true)
-                                                          : Rounded(Blended(words, 1), Blended(words, 0), false));
+    return Internal::common_subexpression_elimination(
+        lanes == 32 ? Rounded(Shuffled(words, 1), Shuffled(words, 0), true, any_nan)
+                    : Rounded(Blended(words, 1), Blended(words, 0), false, any_nan));
   }
 
   // The halves of the words of even elements, and, between them, of odd ones: the upper ones if `which` is 1. Those of
@@ -164,7 +167,7 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
   }
 
   // Floats in halves, as bfloat16s.
-  static Expr Rounded(const Expr &upper, const Expr &lower, bool masks) {
+  static Expr Rounded(const Expr &upper, const Expr &lower, bool masks, bool any_nan) {
     using namespace Halide;
     const auto all = [&](int value) { return Internal::make_const(upper.type(), value); };
     const std::string name = Internal::unique_name("upper");
@@ -174,8 +177,13 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
     // not a masked one. Without, it makes one.)
     const Expr up = (lower | (kept & all(1))) > all(0x8000);
     const Expr next = masks ? saturating_add(kept, all(1)) : kept + all(1);
-    return Internal::Let::make(name, upper, select(up, next, kept));
+    const Expr rounded = select(up, next, kept);
+    // (A NaN that arithmetic makes, or a bfloat16 is, has digits in its upper half.)
+    const Expr is_nan = (kept & all(0x7fff)) > all(0x7f80);
+    return Internal::Let::make(name, upper, any_nan ? select(is_nan, all(kNan), rounded) : rounded);
   }
+
+  static constexpr int kNan = 0x7fc0;
 
   HalfOf::Lets lets_;  // of vectors, so far
 };

@@ -42,6 +42,11 @@ inline Halide::Expr OneNan(const Halide::Expr &e, const Halide::Expr &of) {
 }
 inline Halide::Expr OneNan(const Halide::Expr &e) { return OneNan(e, e); }
 
+// The same, of what goes to Store, which sees to it for types of 16 bits.
+inline Halide::Expr OneNanToStore(const Halide::Expr &e, Element element) {
+  return StorageType(element).is_float() ? OneNan(e) : e;
+}
+
 // A stored element as a float or a double; exact.
 inline Halide::Expr Load(const Halide::Expr &v, Element e, const Halide::Target &target) {
   using namespace Halide;
@@ -72,7 +77,7 @@ inline Halide::Expr ElementBits(const Halide::Expr &f, Element e, const Halide::
   using namespace Halide;
   const Expr bits = reinterpret<uint32_t>(f);
   if (e == Element::kBF16) {
-    if (ShufflesBFloats(target)) return ToBFloat(f, target);
+    if (ShufflesBFloats(target)) return ToBFloat(f, target, false);
     return cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
   }
   if (target.has_feature(Target::F16C) || target.arch == Target::ARM) return reinterpret<uint16_t>(cast<float16_t>(f));
@@ -94,7 +99,8 @@ inline Halide::Expr StoreNumber(const Halide::Expr &v, Element e, const Halide::
 inline Halide::Expr Store(const Halide::Expr &v, Element e, const Halide::Target &target, bool one_nan = false) {
   if (StorageType(e).is_float()) return one_nan ? OneNan(cast(StorageType(e), v)) : cast(StorageType(e), v);
   const Halide::Expr f = v.type() == Halide::Float(64) ? RoundedToOdd(v) : v;
-  if (e == Element::kBF16) return ElementBits(OneNan(f), e, target);
+  if (e == Element::kBF16)
+    return ShufflesBFloats(target) ? ToBFloat(f, target, true) : ElementBits(OneNan(f), e, target);
   // Of float16 afterwards: x86 stores by the conversion itself, where nothing comes after it, and that would be no
   // store past the caches (stream.h).
   return select(f == f, ElementBits(f, e, target), Halide::cast<uint16_t>(0x7e00));

@@ -20,6 +20,9 @@ inline Halide::Expr GradientOf(const Halide::Expr &z, const Halide::Expr &form, 
   return Halide::select(form == 0, dy, ActivateGradient(z, Halide::cast(dy.type(), slope), dy));
 }
 
+// Whether there is no slope, as it asks, for schedules that make a version of that.
+inline Halide::Expr IsRelu(const Halide::Expr &slope, Element e) { return Halide::cast(MathType(e), slope) == 0; }
+
 // The inputs of an element's gradient, for a generator to inherit from.
 template <typename T>
 class GradientGenerator : public KernelGenerator<T> {

@@ -27,7 +27,8 @@ class GradientApply : public GradientGenerator<GradientApply> {
     const Expr g = G(s);
     const Expr full = GradientResult(g, D(s), Values(numbers, {c, n}));
     const Expr own = Element_(dy, s);
-    const Expr result = Store(select(form == 3, OneNan(own), form == 2, OneNan(g), full), element, get_target());
+    const auto one_nan = [this](const Expr &e) { return OneNanToStore(e, element); };
+    const Expr result = Store(select(form == 3, one_nan(own), form == 2, one_nan(g), full), element, get_target());
     Define(dx, {s, c, n}, result, {{s, 0, x.dim(0).extent()}}, c, n, Fast(c, n));
   }
 
@@ -55,8 +56,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
       const int whole = ElementVector(element, get_target());
       ScheduleAcross(dx, lines ? Internal::const_true() : WantsOrder(dx), vector,
                      lines ? whole : std::max(whole, across), [this](Stage stage) {
-                       for (int i : {0, 1, 2, 3}) stage.specialize(form == i);
-                       stage.specialize_fail("form: 0 to 3 wanted");
+                       ByForm(stage, {form == 1, form == 2});
                      });
       for (Func f : {rounded, numbers}) StageAcross(f, LoopLevel(dx, n), kMostChannels, vector);
       return;
@@ -67,13 +67,23 @@ class GradientApply : public GradientGenerator<GradientApply> {
     } else {
       dx.vectorize(s, ElementVector(element, get_target()), TailStrategy::GuardWithIf);
     }
-    for (const Expr &condition : {form == 0, form == 1 && !has_residual, form == 1, form == 2, form == 3}) {
-      dx.specialize(condition);
-    }
-    dx.specialize_fail("form: 0 to 3 wanted");
+    ByForm(dx, {form == 1 && !has_residual, form == 1, form == 2});
   }
 
  private:
+  // `active`: those with an activation, each with a version without a slope. (One thread of a Xeon, bfloat16 in L1,
+  // cycles for 16 elements of dx, with a slope 10.6 and 10.3, without 10.6 and 9.6; all backward with ReLU 0.88 to
+  // 0.97.)
+  void ByForm(Stage stage, const Exprs &active) {
+    stage.specialize(form == 0);
+    stage.specialize(form == 3);
+    Stage relu = stage.specialize(IsRelu(slope, element));
+    for (Stage *of : {&relu, &stage}) {
+      for (const Expr &condition : active) of->specialize(condition);
+      of->specialize_fail("form: 0 to 3 wanted");
+    }
+  }
+
   Var s{"s"};
   Func numbers{"numbers"};
 };

@@ -57,7 +57,7 @@ class GradientFlow : public Generator<GradientFlow> {
       return Store(GradientResult(g_before(x, s), x - about(c, n), Numbers(number)), element, get_target());
     };
     const auto value_of_residual = [&](const Expr &s) {
-      return Store(OneNan(g_before(load(x_before, s), s)), element, get_target());
+      return Store(OneNanToStore(g_before(load(x_before, s), s), element), element, get_target());
     };
     const int line = kLine / StorageType(element).bytes();
     const Expr size = x.dim(0).extent(), always = Internal::const_true();
@@ -114,7 +114,10 @@ class GradientFlow : public Generator<GradientFlow> {
   Expr GOf(const Expr &x, const Expr &residual, const Expr &dy, const Func &forward) const {
     return GradientOf(WithResidual(Normal(x, Numbers(forward)), has_residual, residual), form, slope, dy);
   }
-  Exprs Cases() const { return {form == 0, slope == 0 && !has_residual, !has_residual, slope == 0}; }
+  Exprs Cases() const {
+    const Expr relu = IsRelu(slope, element);
+    return {form == 0, relu && !has_residual, relu, !has_residual};
+  }
 
   Var b{"b"}, c{"c"}, n{"n"}, which{"which"}, i{"i"}, q{"q"};
   Func number{"number"}, about{"about"}, forward{"forward"}, forward_before{"forward_before"};

@@ -50,7 +50,8 @@ class GradientSums : public GradientGenerator<GradientSums> {
       ScheduleBFloats(get_pipeline());
       get_pipeline().add_custom_lowering_pass(FetchAhead::OfLanes({"x", "dy", "residual"}));
       block_sums->ScheduleLanesAcross(rounded, vector, across);
-      return block_sums->Specialize(form == 0);
+      for (const Expr &condition : Cases()) block_sums->Specialize(condition);
+      return;
     }
     sums->dim(1).set_bounds(0, 3);
     if (gpu()) {
@@ -78,11 +79,17 @@ class GradientSums : public GradientGenerator<GradientSums> {
                                    get_target().has_feature(Target::AVX512));
       }
     }
-    block_sums->Specialize(form == 0);
-    if (layout == Layout::kPlanes) block_sums->Specialize(!has_residual);
+    for (const Expr &condition : Cases()) block_sums->Specialize(condition);
   }
 
  private:
+  // What has a version of its own.
+  Exprs Cases() const {
+    const Expr relu = IsRelu(slope, element);
+    if (layout != Layout::kPlanes) return {form == 0, relu};
+    return {form == 0, relu && !has_residual, relu, !has_residual};
+  }
+
   Var b{"b"}, which{"which"};
   GeneratorInput<int> *channels = nullptr;  // of a row
   GeneratorOutput<Func> *lanes = nullptr;
