@@ -153,10 +153,9 @@ function(haline_add_kernels)
         string(REPLACE "<math>" "${math}" kernel "${kernel}")
         string(REPLACE "|" ";" params "${kernel}")
         list(POP_FRONT params name generator per)
-        # (x86's conversions to float16 store what they make, and not past the caches.)
         if((per MATCHES "[LXP]" AND backend_id STREQUAL "x86_64") OR
            (per STREQUAL "P" AND NOT element_id STREQUAL "f32") OR
-           (per STREQUAL "X" AND (element_id STREQUAL "f16" OR NOT backend_id MATCHES "^x86")))
+           (per STREQUAL "X" AND NOT backend_id MATCHES "^x86"))
           string(APPEND table "    .${name} = {nullptr, nullptr},\n")
           continue()
         endif()
