@@ -75,7 +75,7 @@ function(haline_add_kernel name generator params element backend target out_func
   endif()
   # Their results go past the caches, on processors that have such stores.
   set(assembly "")
-  if(name MATCHES "flow_(small|large)$|lines$" AND backend MATCHES "^x86")
+  if(name MATCHES "flow_(small|large|alone)$|lines$" AND backend MATCHES "^x86")
     set(assembly ASSEMBLY written)
   endif()
   haline_compile(${function} ${assembly} FROM haline_${generator}_generator GENERATOR haline_${generator}

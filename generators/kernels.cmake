@@ -29,6 +29,7 @@ set(HALINE_KERNELS
     "lanes|lanes|M|"
     "flow_small|flow|S|chunk=64|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "flow_large|flow|S|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "flow_alone|flow|S|alone=true|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "flow_plain|flow|P|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "coefficients|coefficients|M|scale.type=<math>|shift.type=<math>"
     "apply|apply|S|x.type=<storage>|residual.type=<storage>|y.type=<storage>"

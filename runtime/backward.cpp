@@ -114,7 +114,7 @@ class BackwardEngine : public GradientResults {
     if (all_fast && (!parallel || plan_.stream) && Waits(part)) {
       now->row = row;
       record();
-      return Wait(part, TilesOf(part, 0, part.size), now);
+      return Wait(part, now);
     }
     const bool over = Over(problem_.dx, {&problem_.x, &problem_.dy});
     if (all_fast || over) Apply(part, parallel, numbers);
@@ -134,12 +134,10 @@ class BackwardEngine : public GradientResults {
   void SumUp(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums,
              Late *before) {
     if (plan_.layout == Layout::kLast) return GradientSumsLast(part, parallel, means, coefficients, sums);
-    const int64_t row = part.padded(), blocks = Blocks(part.size);
+    const int64_t row = part.padded();
     const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual()});
-    if (!plan_.stream || plan_.split) Finish(before);
-    const bool stepwise = before->waits();
-    ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
-      if (stepwise) Continue(before, part, block, blocks, {&problem_.x, &problem_.dy});
+    Finish(before);
+    ForBlocks(part, parallel, direct, [&](int64_t block, int64_t count, int64_t first, int64_t elements) {
       const Window x = Read(problem_.x, part, first, elements), dy = Read(problem_.dy, part, first, elements),
                    r = ReadResidual(part, first, elements);
       View forward = Columns(coefficients, part, part.channels, kForwardColumns, row);

@@ -44,40 +44,6 @@ Engine::Dense::Dense(const PerPlane &values, double otherwise, Element math, con
 // 8x128x31x31 0.88 (0.97), 1x128x64x64 0.84 (0.90), 1x64x128x128 0.87 (0.84), 1x16x256x256 0.84 (0.80), in L2 0.99
 // (0.98), AVX2 0.83 to 0.89; bfloat16 1x64x128x128 0.77 (0.86). (How AMD's take to y: kFetchedBytes.)
 
-// From the first plane's element `first` to the last plane's before `last`.
-static Ahead Span(const Array &array, const Part &part, int64_t first, int64_t last) {
-  const int64_t size = Size(array.element);
-  const char *const begin = array.plane(part.n, part.c) + first * size;
-  return Ahead(begin, array.plane(part.n + part.batch - 1, part.c + part.channels - 1) + last * size - begin);
-}
-
-void Engine::Continue(Waiting *waiting, const Part &next, int64_t block, int64_t blocks,
-                      std::initializer_list<const Array *> inputs) {
-  const int64_t end = waiting->tiles * (block + 1) / blocks;
-  if (waiting->done >= end) return;
-  Fetches fetches;
-  for (const Array *array : inputs) {
-    if (!Direct(next, {array})) continue;
-    const int64_t first = blocks == 1 ? 0 : block * kBlock;
-    const int64_t last = blocks == 1 || block == blocks - 1 ? next.size : first + kBlock;
-    const Ahead ahead = Span(*array, next, first, last);
-    if (ahead.bytes() <= 2 * next.planes() * (last - first) * Size(array->element)) {  // dense, more or less
-      fetches.part[fetches.parts++] = ahead;
-    }
-  }
-  for (; waiting->done < end && !outcome_.failed(); waiting->done++) WriteTile(*waiting, waiting->done, &fetches);
-}
-
-void Engine::FetchTile(const Tiles &tiles, int64_t index, std::initializer_list<const Array *> inputs,
-                       Fetches *fetches) const {
-  fetches->tiles = 0;
-  if (index >= tiles.count()) return;
-  const Tiles::Tile tile = tiles.At(index);
-  for (const Array *array : inputs) {
-    fetches->tile[fetches->tiles++] = Span(*array, tile.part, tile.first, tile.first + tile.count);
-  }
-}
-
 int64_t Engine::ToFetched(const Part &part) const {
   const Array &x = problem_.x, &y = problem_.y;
   if (plan_.stream) return kSumsAhead;
@@ -112,21 +78,18 @@ void Engine::PackedPivots(const Array &x, const Part &part, halide_buffer_t *out
 
 void Engine::Moments(const Part &part, bool parallel, double *pivots, double *sums, Waiting *before) {
   if (plan_.layout == Layout::kLast) return MomentsLast(part, parallel, pivots, sums);
-  const int64_t steps = Blocks(part.size);
   const Array x = problem_.Valid(problem_.x, part.n);
   const bool direct = Window::Direct(x, part);
   View out = PerPlanes(pivots, part, part.channels);
-  if (direct && before->waits() && Flow(before, part, pivots, sums)) return;
-  if (!plan_.stream || plan_.split) Finish(before);
+  if (direct && before->waits && Flow(before, part, pivots, sums)) return;
+  Finish(before);
   if (direct) {
     const Window window(x, part, 0, part.size, Window::kRead, &spare_, &outcome_);
     Call("pivot", kernels_.pivot, window.Planes(), out);
   } else {
     PackedPivots(x, part, out);
   }
-  const bool stepwise = before->waits();
-  ForBlocks(part, parallel, direct && !stepwise, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
-    if (stepwise) Continue(before, part, block, steps, {&problem_.x});
+  ForBlocks(part, parallel, direct, [&](int64_t block, int64_t blocks, int64_t first, int64_t count) {
     const Window window(x, part, first, count, Window::kRead, &spare_, &outcome_);
     View result = Sums(sums, part, part.channels, 2, block, blocks);
     View pivot = PerPlanes(pivots, part, part.channels);

@@ -8,7 +8,6 @@
 
 #include "kernels.h"
 #include "tasks.h"
-#include "tiles.h"
 #include "view.h"
 #include "window.h"
 
@@ -94,53 +93,19 @@ class Engine : public Tasks {
     return true;
   }
 
-  // Writes the tile, fetching meanwhile.
-  virtual void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) = 0;
-
-  static void Wait(const Part &part, const Tiles &tiles, Waiting *waiting) {
+  static void Wait(const Part &part, Waiting *waiting) {
     waiting->part = part;
-    waiting->tiles = tiles.count();
-    waiting->done = 0;
+    waiting->waits = true;
   }
-  // Those that go with block `block` of `blocks` of the next part's `inputs`, which are fetched meanwhile.
-  void Continue(Waiting *waiting, const Part &next, int64_t block, int64_t blocks,
-                std::initializer_list<const Array *> inputs);
   // Writes all of `before` and makes pivots and sums of x's `next`, a chunk of each in turns; false where that can't
   // be.
   virtual bool Flow(Waiting *, const Part &, double *, double *) { return false; }
   // Writes all of a part that has waited, by all threads where they share it.
   virtual void WriteAll(const Waiting &) {}
-  void Finish(Waiting *waiting) {
-    if (!waiting->waits()) return;
-    plan_.stream && !plan_.split ? Continue(waiting, {}, 0, 1, {}) : FinishLast(waiting);
+  void Finish(Waiting *waiting) override {
+    if (waiting->waits) WriteAll(*waiting);
+    waiting->waits = false;
   }
-  void FinishLast(Waiting *last) override {
-    if (!last->waits()) return;
-    if (last->done > 0) return Continue(last, {}, 0, 1, {});
-    WriteAll(*last);
-    last->done = last->tiles;
-  }
-
-  // Calls kernel(tile's part, first element, elements, where to) for the tile and writes the result past the caches.
-  template <typename F>
-  void Stream(const Tiles &tiles, int64_t index, const Array &to, std::initializer_list<const Array *> inputs,
-              Fetches *fetches, const F &kernel) {
-    alignas(kLine) char memory[kTileBytes];
-    const Tiles::Tile tile = tiles.At(index);
-    View out(memory, to.element, {{tile.count, 1, tile.first}, {tile.part.channels, tile.count}, {1, 0}});
-    kernel(tile.part, tile.first, tile.count, out);
-    if (outcome_.failed()) return;
-    FetchTile(tiles, index + 1, inputs, fetches);
-    const int64_t size = Size(to.element), row = tile.count * size,
-                  rows = to.c_stride == tile.count ? 1 : tile.part.channels;
-    for (int64_t c = 0; c < rows; c++) {
-      StreamOut(to.plane(tile.part.n, tile.part.c + c) + tile.first * size, memory + c * row,
-                rows == 1 ? row * tile.part.channels : row, fetches);
-    }
-  }
-
-  void FetchTile(const Tiles &tiles, int64_t index, std::initializer_list<const Array *> inputs,
-                 Fetches *fetches) const;
 
   // Room for `count` of them: `own` if it is enough, else memory from the heap.
   template <typename T>

@@ -160,9 +160,9 @@ class ForwardEngine : public ForwardResults {
     for (int64_t n = 0; n < part.batch; n++) {
       for (int64_t c = 0; c < part.channels; c++) all_fast = all_fast && column(n, kFast)[c] != 0;
     }
-    if ((all_fast || problem_.given) && (!parallel || plan_.stream) && Waits(part)) {
+    if (all_fast && !problem_.given && (!parallel || plan_.stream) && Waits(part)) {
       now->row = row;
-      return Wait(part, Tiles(part, problem_.y, 0, part.size), now);
+      return Wait(part, now);
     }
     const bool over = Over(problem_.y, {&problem_.x, &problem_.residual});
     if (all_fast || problem_.given || over) Apply(part, parallel, coefficients, row);

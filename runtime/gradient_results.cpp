@@ -11,12 +11,6 @@ bool GradientResults::Waits(const Part &part) const {
   return waits;
 }
 
-void GradientResults::WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) {
-  const Late &late = static_cast<const Late &>(waiting);
-  const Numbers numbers{late.means, late.coefficients, late.gradients, late.row};
-  StreamTile(TilesOf(late.part, 0, late.part.size), tile, late.part, numbers, fetches);
-}
-
 void GradientResults::Flow(Late *before, const Part &next, const Numbers &next_numbers, double *sums) {
   const Numbers numbers{before->means, before->coefficients, before->gradients, before->row};
   if (plan_.split) {
@@ -28,7 +22,7 @@ void GradientResults::Flow(Late *before, const Part &next, const Numbers &next_n
   } else {
     CallFlow(before->part, 0, plan_.turn, numbers, next, next_numbers, sums);
   }
-  before->done = before->tiles;
+  before->waits = false;
 }
 
 void GradientResults::CallFlow(const Part &part, int64_t first, int32_t turn, const Numbers &numbers, const Part &next,
@@ -72,26 +66,10 @@ void GradientResults::WriteAll(const Waiting &waiting) {
   Apply(late.part, plan_.split, {late.means, late.coefficients, late.gradients, late.row});
 }
 
-void GradientResults::StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers,
-                                 Fetches *fetches) {
-  ForResults([&](const Array &to, int form) {
-    Stream(tiles, index, to, {&problem_.x, &problem_.dy}, fetches,
-           [&](const Part &p, int64_t first, int64_t count, View &out) {
-             Elementwise(p, first, count, numbers.At(p.n - part.n, p.c - part.c), form, out);
-           });
-  });
-}
-
 void GradientResults::Apply(const Part &part, bool parallel, const Numbers &numbers) {
   if (Streams(part)) {
     return ForPieces(part, parallel, true, [&](int64_t first, int64_t count) {
-      if (Flows()) {
-        FlowAlone(part, first, count, numbers);
-      } else {
-        const Tiles tiles = TilesOf(part, first, count);
-        Fetches none;
-        for (int64_t i = 0; i < tiles.count(); i++) StreamTile(tiles, i, part, numbers, &none);
-      }
+      FlowAlone(part, first, count, numbers);
       StreamFence();
     });
   }

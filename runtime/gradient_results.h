@@ -38,14 +38,9 @@ class GradientResults : public Engine {
   // Whether the results of a part may wait, and whether they go past the caches.
   bool Waits(const Part &part) const;
   bool Streams(const Part &part) const { return plan_.stream && Waits(part); }
-  // Both results in the same tiles, as one may be written over what the other is made from.
-  Tiles TilesOf(const Part &part, int64_t first, int64_t count) const {
-    return Tiles(part, problem_.dx.data ? problem_.dx : problem_.dresidual, first, count);
-  }
-  // Whether there is a kernel that writes all of `before` while it makes the sums of the gradient of `next`.
+  // Whether all of `before` can be written while the sums of the gradient of `next` are made.
   bool Flows(const Late &before, const Part &next) const {
-    return before.waits() && before.done == 0 && before.part.SameSize(next) && Flows() &&
-           Direct(next, {&problem_.x, &problem_.dy, &residual()});
+    return before.waits && before.part.SameSize(next) && Direct(next, {&problem_.x, &problem_.dy, &residual()});
   }
   using Engine::Flow;
   // A chunk of each in turns. (Of the next planes' numbers the gradients are not looked at.)
@@ -65,16 +60,11 @@ class GradientResults : public Engine {
   static View MeansOf(const Part &part, const Numbers &numbers) {
     return View(numbers.means, {{part.channels, 1}, {part.batch, numbers.row}});
   }
-  // Whether there is a kernel that makes all results while it sums.
-  bool Flows() const { return FlowsBackward(problem_); }
   // dx of planes of `part.size` elements, which begin with the planes' `first`, while those of `next` are summed.
   void CallFlow(const Part &part, int64_t first, int32_t turn, const Numbers &numbers, const Part &next,
                 const Numbers &next_numbers, double *sums);
   // The same where no sums are left to be made: they are of the same elements, and for nobody.
   void FlowAlone(Part part, int64_t first, int64_t count, const Numbers &numbers);
-  void WriteTile(const Waiting &waiting, int64_t tile, Fetches *fetches) override;
-  // `numbers` are those of `part`.
-  void StreamTile(const Tiles &tiles, int64_t index, const Part &part, const Numbers &numbers, Fetches *fetches);
   void Elementwise(const Part &part, int64_t first, int64_t count, const Numbers &numbers, int form, View &out);
 };
 

@@ -20,7 +20,7 @@ using Buffer = halide_buffer_t;
 struct ElementKernels {
   // *_last: for channels-last tensors, *_lanes: the same, lane by lane, *_rows: of few channels,
   // *_lines: whose results are whole lines, past the caches, flow_*: whose results go past the caches, but for
-  // flow_plain's; null functions where a back end has none.
+  // flow_plain's, beside sums, but for flow_alone's; null functions where a back end has none.
   Kernel<Buffer *, Buffer *> pivot, pivot_last;                       // samples, pivot
   using Moments = Kernel<Buffer *, Buffer *, int64_t, Buffer *>;      // x, pivot, to, sums
   using MomentsLast = Kernel<Buffer *, Buffer *, int32_t, Buffer *>;  // x, pivot, ahead or channels, sums
@@ -34,9 +34,9 @@ struct ElementKernels {
   MomentsLast moments_small_rows, moments_large_rows;
   Kernel<Buffer *, Buffer *> lanes;  // lanes, sums
   // x, pivot, has_pivot, before, coefficients, residual, has_residual, slope, form, y, lead, turn, ahead, sums
-  Kernel<Buffer *, Buffer *, bool, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, int32_t,
-         int32_t, Buffer *>
-      flow_small, flow_large, flow_plain;
+  using Flow = Kernel<Buffer *, Buffer *, bool, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t,
+                      int32_t, int32_t, Buffer *>;
+  Flow flow_small, flow_large, flow_alone, flow_plain;
   // pivot, sums, scale, shift, eps, count, coefficients
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, double, double, Buffer *> coefficients;
   // x, coefficients, residual, has_residual, slope, form, y

@@ -43,7 +43,7 @@ bool Streams(const Problem &problem, const Tuning &tuning, int threads) {
   const bool lines = problem.size() * Size(problem.element) % kLine == 0 || problem.element == Element::kF64;
   const int64_t least = halves && forward ? kLeastHalfStreamed : lines ? kTiny : kLeastStreamed;
   if (!kStreams || problem.size() < least) return false;
-  if (Strided(problem)) return false;
+  if (Strided(problem) || (problem.dresidual.data && !FlowsBackward(problem))) return false;
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
     if (result->data && kStreamBytes != 0 && !Aligned(*result)) return false;
   }

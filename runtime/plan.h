@@ -186,8 +186,8 @@ bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads, in
 // (Of a copy, one Zen 5 thread, plain and past the caches: 32 planes of 1 MiB 0.9 and 0.86. Channels last, one Xeon
 // thread, time by that past the caches: 64x64x32x32 0.43, 1x32x512x512 0.36, 1x8x1080x1920 0.37, 256x128x10x10 0.56.)
 bool KeptInPlace(const Problem &problem);
-// Whether there is a kernel that makes all the problem's gradients while it sums. (Not where dx goes over what both
-// gradients are made from.)
+// Whether a kernel can make all the problem's gradients while it sums: dx, and a residual's beside it. (Not where dx
+// goes over what both are made from.)
 inline bool FlowsBackward(const Problem &problem) {
   const char *const dx = problem.dx.data;
   return dx && (!problem.dresidual.data || (dx != problem.x.data && dx != problem.dy.data));

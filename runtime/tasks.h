@@ -23,12 +23,11 @@ class alignas(64) Tasks {
   // reads and writes at a time.
   struct Waiting {
     Part part{};
-    int64_t tiles = 0, done = 0;
+    bool waits = false;
     Scratch scratch;
-    bool waits() const { return done < tiles; }
   };
-  // A thread's last part, with no sums left to be made meanwhile.
-  virtual void FinishLast(Waiting *last) = 0;
+  // Writes what still waits, with no sums to be made meanwhile.
+  virtual void Finish(Waiting *waiting) = 0;
 
   // Calls task(part, parallel, &now, &before) for parts that make up the whole problem. Where `parallel` is true, one
   // part after the other, and the task may use For itself. The task may leave its results to be written in `now`, and
@@ -43,7 +42,7 @@ class alignas(64) Tasks {
         const int64_t now = plan_.waits ? i % 2 : 0;
         task(PartAt(i), false, &late[now], &late[1 - now]);
       }
-      FinishLast(&late[1 - end % 2]);
+      Finish(&late[1 - end % 2]);
       if (plan_.stream) StreamFence();
     });
   }
@@ -58,7 +57,7 @@ class alignas(64) Tasks {
              true, &late[now], &late[1 - now]);
       }
     }
-    FinishLast(&late[1 - now]);
+    Finish(&late[1 - now]);
   }
 
   // Calls fast(planes, n, c) for the longest runs of a sample's planes that pass the test, and wide(plane, n, c) for

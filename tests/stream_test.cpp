@@ -3,12 +3,13 @@
 //
 // SPDX-License-Identifier: MIT
 #include <atomic>
+#include <string_view>
 
 #include "support/form.h"
 #include "support/status.h"
 
 namespace {
-std::atomic<int64_t> calls{0}, with_pivots{0};
+std::atomic<int64_t> calls{0}, alone{0}, with_pivots{0};
 }
 
 struct halide_buffer_t;
@@ -23,6 +24,7 @@ struct halide_buffer_t;
                                  double slope, int32_t form, halide_buffer_t *y, int32_t lead, int32_t turn,          \
                                  int32_t ahead, halide_buffer_t *sums) {                                              \
     calls++;                                                                                                          \
+    alone += std::string_view(#kernel).find("alone") != std::string_view::npos;                                       \
     with_pivots += has_pivot;                                                                                         \
     return __real_##kernel(x, pivot, has_pivot, before, coefficients, residual, has_residual, slope, form, y, lead,   \
                            turn, ahead, sums);                                                                        \
@@ -30,12 +32,16 @@ struct halide_buffer_t;
 #define HALINE_COUNT_ALL(backend)                \
   HALINE_COUNT(kernel_flow_small_f32_##backend)  \
   HALINE_COUNT(kernel_flow_large_f32_##backend)  \
+  HALINE_COUNT(kernel_flow_alone_f32_##backend)  \
   HALINE_COUNT(kernel_flow_small_f16_##backend)  \
   HALINE_COUNT(kernel_flow_large_f16_##backend)  \
+  HALINE_COUNT(kernel_flow_alone_f16_##backend)  \
   HALINE_COUNT(kernel_flow_small_bf16_##backend) \
   HALINE_COUNT(kernel_flow_large_bf16_##backend) \
+  HALINE_COUNT(kernel_flow_alone_bf16_##backend) \
   HALINE_COUNT(kernel_flow_small_f64_##backend)  \
-  HALINE_COUNT(kernel_flow_large_f64_##backend)
+  HALINE_COUNT(kernel_flow_large_f64_##backend)  \
+  HALINE_COUNT(kernel_flow_alone_f64_##backend)
 #if defined(__x86_64__)
 HALINE_COUNT_ALL(x86_avx512)
 HALINE_COUNT_ALL(x86_avx2)
@@ -102,6 +108,28 @@ TEST_P(StreamTest, SameBytes) {
           if (with_residual) form.residual = &residual;
           Check(form, Describe(form));
         }
+      }
+    }
+  }
+}
+
+// Without sums: results are all that is made.
+TEST_P(StreamTest, GivenStatistics) {
+  uint64_t seed = 1;
+  for (const Type type : kFloatTypes) {
+    for (const Shape &shape : {Shape{4, 150, 17, 13}, Shape{2, 40, 31, 31}, Shape{1, 3, 301, 199}}) {
+      const Typed x(type, shape, seed++, 0.5, 2), residual(type, shape, seed++), mean(Type::kF64, {shape[1]}, seed++),
+          variance(Type::kF64, {shape[1]}, seed++, 2, 0.1);
+      for (const bool with_residual : {false, true}) {
+        Form form;
+        form.x = &x;
+        form.given_mean = &mean;
+        form.given_variance = &variance;
+        form.activation = with_residual ? HALINE_LEAKY_RELU : HALINE_NO_ACTIVATION;
+        if (with_residual) form.residual = &residual;
+        alone = 0;
+        Check(form, Describe(form));
+        EXPECT_EQ(alone > 0, kStreams) << Describe(form);
       }
     }
   }
