@@ -78,13 +78,7 @@ class Apply : public KernelGenerator<Apply> {
 
  private:
   void ByCase(Stage stage) {
-    const Exprs cases = ResultCases(cast(MathType(element), slope), form);
-    for (size_t i = 0; i < cases.size(); i++) {
-      // (Of what LLVM knows to be no NaN, as ReLU's maximum, x86 stores a float16 by the conversion itself, and that
-      // doesn't go past the caches.)
-      if (lines && element == Element::kF16 && i == 1) continue;
-      stage.specialize(cases[i]);
-    }
+    for (const Expr &condition : ResultCases(cast(MathType(element), slope), form)) stage.specialize(condition);
   }
 
   Var s{"s"}, c{"c"}, n{"n"};

@@ -43,6 +43,14 @@ inline Halide::Expr ToBFloat(const Halide::Expr &f, const Halide::Target &target
                                       Halide::Internal::Call::PureExtern);
 }
 
+// A number that LLVM doesn't know: of a mask that it knows it makes other shuffles, or none of one that does nothing.
+inline Halide::Expr Hidden(uint32_t value) {
+  using namespace Halide;
+  const Expr known = reinterpret<float>(Internal::UIntImm::make(UInt(32), value));
+  return reinterpret<uint32_t>(
+      Internal::Call::make(Float(32), "llvm.arithmetic.fence.f32", {known}, Internal::Call::PureExtern));
+}
+
 class BFloatShuffles : public Halide::Internal::IRMutator {
   using IRMutator::visit;
   using Expr = Halide::Expr;
@@ -105,14 +113,6 @@ class BFloatShuffles : public Halide::Internal::IRMutator {
     const Expr place = Internal::Ramp::make(Internal::make_zero(type), Internal::make_one(type), parts.lanes());
     const Expr upper = Internal::Broadcast::make(cast(type, Hidden(2 / parts.bytes())), parts.lanes());
     return (place & upper) == (which == 1 ? upper : Internal::make_zero(parts));
-  }
-
-  // A number that LLVM doesn't know: of a mask that it knows it makes other shuffles.
-  static Expr Hidden(uint32_t value) {
-    using namespace Halide;
-    const Expr known = reinterpret<float>(Internal::UIntImm::make(UInt(32), value));
-    return reinterpret<uint32_t>(
-        Internal::Call::make(Float(32), "llvm.arithmetic.fence.f32", {known}, Internal::Call::PureExtern));
   }
 
   // (With AVX-512's shuffles, half a register by 16-bit integers too, one Xeon thread: 1.02 to 1.05 of the time.)

@@ -58,7 +58,7 @@ class Column : public KernelGenerator<Column> {
     r.where(every(vector, n) + kept(vector * Stored(), 0, n) != 0);
     const Expr form = select(slope == 1, 0, 1);
     const Expr e = at(r);
-    const Expr result = Result(e, Values(rounded, {c, n}), Internal::const_false(), e, cast(type, slope), form);
+    const Expr result = ResultByCase(e, Values(rounded, {c, n}), Internal::const_false(), e, cast(type, slope), form);
     y(r, c, n) = StoreResult(result, element, get_target());
   }
 
@@ -112,7 +112,7 @@ class Column : public KernelGenerator<Column> {
     every.update().atomic().vectorize(lane);
     kept.compute_at(step).store_in(MemoryType::Stack).bound_storage(c, most).align_bounds(c, Stored());
     kept.vectorize(c, Doubles(), TailStrategy::RoundUp).bound(which, 0, 4).unroll(which);
-    results.specialize(slope == 1);
+    for (const Expr &activation : {slope == 1, cast(MathType(element), slope) == 0}) results.specialize(activation);
   }
 
  private:

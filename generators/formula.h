@@ -40,16 +40,17 @@ inline Halide::Expr ResultByCase(const Halide::Expr &x, const Exprs &numbers, co
                                  const Halide::Expr &residual, const Halide::Expr &slope, const Halide::Expr &form) {
   const Halide::Expr normal = Normal(x, numbers), z = WithResidual(normal, has_residual, residual);
   const Exprs cases = ResultCases(slope, form);
-  return Halide::select(cases[0], normal, cases[1], Relu(normal), cases[2], Activate(normal, slope), cases[3],
-                        OneNan(Relu(z), z), cases[4], OneNan(z + Halide::cast(z.type(), 0)),
-                        OneNan(Activate(z, slope)));
+  return Halide::select(cases[0], normal, cases[1], Relu(normal), cases[2], Leaky(normal, slope), cases[3],
+                        OneNan(Relu(z), z), cases[4], OneNan(z + Halide::cast(z.type(), 0)), OneNan(Leaky(z, slope)));
 }
 
-// Result as it is stored: of NaNs there is but the one. `streamed`: past the caches, where Store says what float16
-// wants.
+// Result as it is stored: of NaNs there is but the one. `streamed`: past the caches, which x86's float16s are by a
+// store of their own alone, not by the conversion's: something has to come between.
 inline Halide::Expr StoreResult(const Halide::Expr &result, Element e, const Halide::Target &target,
                                 bool streamed = false) {
-  return streamed && e == Element::kF16 ? Store(result, e, target) : StoreNumber(result, e, target);
+  const Halide::Expr stored = StoreNumber(result, e, target);
+  const bool converts = e == Element::kF16 && target.has_feature(Halide::Target::F16C);
+  return streamed && converts ? stored & Halide::cast<uint16_t>(Hidden(0xffff)) : stored;
 }
 
 // dx, of g, the gradient of z, and d = x - mean.

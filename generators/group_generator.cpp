@@ -51,7 +51,7 @@ class Group : public Generator<Group> {
     r = RDom(0, size, "r");
     r.where(own(c, n)[3] != 0);
     const Expr e = load(r, c), form = select(slope == 1, 0, 1);
-    const Expr result = Result(e, Values(own, {c, n}), Internal::const_false(), e, cast(type, slope), form);
+    const Expr result = ResultByCase(e, Values(own, {c, n}), Internal::const_false(), e, cast(type, slope), form);
     y(r, c, n) = StoreResult(result, element, get_target());
   }
 
@@ -109,10 +109,13 @@ class Group : public Generator<Group> {
       count == 1 ? stage.vectorize(ri) : stage.vectorize(ri, elements).unroll(ri);
     };
     const Expr size = y.dim(0).extent();
-    vectors_of(results.specialize(slope == 1 && size == chunk), 4);
-    vectors_of(results.specialize(slope == 1 && size % (4 * elements) == 0), 4);
-    vectors_of(results.specialize(slope == 1), 1);
-    vectors_of(results, 1);
+    const Expr plain = slope == 1, relu = cast(MathType(element), slope) == 0;
+    vectors_of(results.specialize(plain && size == chunk), 4);
+    for (const Expr &activation : {plain, relu, Internal::const_true()}) {
+      vectors_of(results.specialize(activation && size % (4 * elements) == 0), 4);
+      vectors_of(results.specialize(activation), 1);
+    }
+    results.specialize_fail("all slopes are among these");
   }
 
  private:

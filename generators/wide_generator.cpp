@@ -98,7 +98,7 @@ class Wide : public KernelGenerator<Wide> {
       const Expr scaled = rescaled ? own * (staged ? normal(q, n)[7] : factor) : own;
       const Expr norm = (scaled - normal(q, n)[0] - normal(q, n)[1]) * normal(q, n)[2] + normal(q, n)[3];
       const Expr z = select(has_residual, norm + more, norm);
-      return Store(select(slope == 1, z, slope == 0, ReluOrNan(z), Activate(z, slope)), element, get_target(), true);
+      return Store(select(slope == 1, z, Activate(z, slope)), element, get_target(), true);
     };
     result_turn.turned(c, s, n) = result(x_turn.tile(p, s, n), residual_turn.tile(p, s, n), p);
     // From the elements that the sums were made from, or from what is read again.

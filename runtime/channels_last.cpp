@@ -106,9 +106,10 @@ void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficien
             View x = rows.Of(problem_.x), r = rows.Of(residual()), y = rows.To(to, first);
             View in = numbers.Columns(p.n - part.n + rows.n, rows.width);
             if (lines && rows.whole()) {
-              return Call("apply", kernels_.apply_lines, x, in, r, has_residual(), problem_.slope, form(), ahead, y);
+              return Call("apply", kernels_.apply_lines, x, in, r, has_residual(), problem_.slope, problem_.form(),
+                          ahead, y);
             }
-            Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
+            Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, problem_.form(), y);
           });
         });
   }
@@ -117,9 +118,9 @@ void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficien
          y = Last(to, {0, p.batch, 0, p.channels, p.size}, 0, count);
     View in = Columns(coefficients + (p.n - part.n) * kForwardColumns * row, p, p.channels, kForwardColumns, row);
     if (lines && count > 1) {
-      return Call("apply", kernels_.apply_lines, x, in, r, has_residual(), problem_.slope, form(), ahead, y);
+      return Call("apply", kernels_.apply_lines, x, in, r, has_residual(), problem_.slope, problem_.form(), ahead, y);
     }
-    Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, form(), y);
+    Call("apply", kernels_.apply_last, x, in, r, has_residual(), problem_.slope, problem_.form(), y);
   });
 }
 

@@ -3,7 +3,6 @@
 #define HALINE_RUNTIME_ENGINE_H_
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "kernels.h"
@@ -203,11 +202,6 @@ class Engine : public Tasks {
   void Stream(const Part &part, int64_t first, int64_t count, const Array &to, const Inputs &from, bool ahead,
               const F &f);
 
-  // As in generators/formula.h; a slope that is infinite as a float makes NaNs.
-  int form() const {
-    const bool plain = !problem_.residual.data && !problem_.given && std::isfinite(static_cast<float>(problem_.slope));
-    return !plain ? 2 : problem_.slope != 1 ? 1 : 0;
-  }
   const Array &residual() const { return problem_.residual.data ? problem_.residual : problem_.x; }
   bool has_residual() const { return problem_.residual.data != nullptr; }
 

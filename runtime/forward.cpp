@@ -74,7 +74,7 @@ class ForwardEngine : public ForwardResults {
 
   // The channels of a part of small planes for which one kernel does all: whole groups, or vectors, of them.
   int64_t WholeChannels(const Part &part) const {
-    if (problem_.given || has_residual() || !problem_.y.data) return 0;
+    if (problem_.form() == 2 || !problem_.y.data) return 0;
     if (plan_.layout == Layout::kLast) {
       const bool takes = kernels_.column.function && part.size < kMostColumn && !plan_.stream;
       const int64_t vector = ColumnVector(problem_.element);

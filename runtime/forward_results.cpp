@@ -47,7 +47,7 @@ void ForwardResults::CallFlow(const ElementKernels::Flow &kernel, const Part &pa
   View in = Columns(coefficients, part, part.channels, kColumns, row);
   View pivot = PerPlanes(pivots, next, next.channels);
   Call("flow", kernel, x.Elements(), pivot, has_pivots, before.Elements(), in, r.Elements(), has_residual(),
-       problem_.slope, form(), y.Elements(), Lead(to, part), Turned(part, turn),
+       problem_.slope, problem_.form(), y.Elements(), Lead(to, part), Turned(part, turn),
        Near(part.size * Size(problem_.element)), *sums);
 }
 
@@ -77,7 +77,7 @@ void ForwardResults::CallApply(const Part &part, int64_t first, int64_t count, c
   const Window x = Read(problem_.x, part, first, count), r = ReadResidual(part, first, count);
   View in = Columns(coefficients, part, part.channels, kColumns, row);
   Call("apply", kernels_.apply, x.Elements(), in, (has_residual() ? r : x).Elements(), has_residual(), problem_.slope,
-       form(), out);
+       problem_.form(), out);
 }
 
 }  // namespace haline

@@ -188,7 +188,6 @@ class GpuEngine {
   // Zeros beyond the lengths.
   void FillRows(const Array &array, const Part &part);
 
-  int form() const { return problem_.residual.data || problem_.given ? 2 : problem_.slope != 1 ? 1 : 0; }
   const Array &residual() const { return problem_.residual.data ? problem_.residual : problem_.x; }
   bool has_residual() const { return problem_.residual.data != nullptr; }
   Array Nowhere(int64_t size) const;  // to write to where nothing is wanted

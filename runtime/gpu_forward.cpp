@@ -67,7 +67,7 @@ class GpuForwardEngine : public GpuEngine {
   void FastResident(const Part &part) {
     const GpuMemory coefficients = Columns(part, kColumns);
     if (outcome_.failed()) return;
-    ResidentForward(part, Result(part), problem_.y.data ? form() : kNoResult, coefficients.address());
+    ResidentForward(part, Result(part), problem_.y.data ? problem_.form() : kNoResult, coefficients.address());
     Rest(part, coefficients.address());
   }
 
@@ -83,8 +83,8 @@ class GpuForwardEngine : public GpuEngine {
   void Apply(const Part &part, Address coefficients, const Numbers &fast) {
     Operand x(this, problem_.x, part), r(this, residual(), part), y(this, problem_.y, part);
     GpuView in = ColumnsView(coefficients, part, kColumns), flag = NumbersView(fast, part);
-    Call("apply", kernels_.apply, x, in, r, has_residual(), problem_.slope, form(), flag, part.c, part.channels, part.n,
-         part.batch, 0, y);
+    Call("apply", kernels_.apply, x, in, r, has_residual(), problem_.slope, problem_.form(), flag, part.c,
+         part.channels, part.n, part.batch, 0, y);
     y.Flush();
   }
 

@@ -3,6 +3,7 @@
 #ifndef HALINE_RUNTIME_PROBLEM_H_
 #define HALINE_RUNTIME_PROBLEM_H_
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -50,6 +51,11 @@ struct alignas(64) Problem {
   const char *backend = nullptr;
 
   bool has_statistics() const { return mean || rstd || variance || m2 || running_mean || running_variance; }
+  // As in generators/formula.h; a slope that is infinite as a float makes NaNs.
+  int form() const {
+    const bool plain = !residual.data && !given && std::isfinite(static_cast<float>(slope));
+    return !plain ? 2 : slope != 1 ? 1 : 0;
+  }
   int64_t planes() const { return batch * channels; }
   int64_t size() const { return rows * extent; }
 

@@ -143,6 +143,26 @@ TEST_P(DegenerateTest, EpsAtItsEnds) {
   }
 }
 
+// 0 times it is the one NaN, whichever kernel makes it.
+TEST_P(DegenerateTest, SlopesThatAreInfiniteAsFloats) {
+  for (const int64_t size : {64, 100, 400, 900}) {
+    Typed x(Type::kF32, {2, 16, size});
+    for (int64_t i = 0; i < x.count(); i++) x.Set(i, i / size % 3 == 0 ? 0 : i % 2 ? 1 : -1);
+    Form form;
+    form.x = &x;
+    form.activation = HALINE_LEAKY_RELU;
+    form.negative_slope = 1e300;
+    const Typed last = x.As(ChannelsLast(x.shape()));
+    const Typed y = Run(form);
+    form.x = &last;
+    EXPECT_EQ(Run(form).bytes(), y.bytes()) << Describe(form);
+    for (int64_t i = 0; i < y.count(); i++) {
+      if (x.Get(i) < 0) EXPECT_EQ(y.Get(i), -std::numeric_limits<double>::infinity()) << Describe(form);
+      if (x.Get(i) == 0) EXPECT_EQ(y.Bits(i), 0x7fc00000u) << Describe(form);
+    }
+  }
+}
+
 HALINE_ON_EVERY_BACKEND(DegenerateTest);
 
 }  // namespace
