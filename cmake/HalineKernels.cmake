@@ -153,8 +153,9 @@ function(haline_add_kernels)
         string(REPLACE "<math>" "${math}" kernel "${kernel}")
         string(REPLACE "|" ";" params "${kernel}")
         list(POP_FRONT params name generator per)
-        if((per MATCHES "[LXP]" AND backend_id STREQUAL "x86_64") OR
+        if((per MATCHES "[LXPN]" AND backend_id STREQUAL "x86_64") OR
            (per STREQUAL "P" AND NOT element_id STREQUAL "f32") OR
+           (per STREQUAL "N" AND element_id STREQUAL "f64") OR
            (per STREQUAL "X" AND NOT backend_id MATCHES "^x86"))
           string(APPEND table "    .${name} = {nullptr, nullptr},\n")
           continue()

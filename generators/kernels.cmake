@@ -14,8 +14,9 @@ set(HALINE_ARM_BACKENDS "arm_neon|arm-64-linux-arm_fp16-strict_float")
 set(HALINE_ELEMENTS "f32|float32|float32" "f16|uint16|float32" "bf16|uint16|float32" "f64|float64|float64")
 
 # Kernel | generator | S: a version for each element, L: the same but for the oldest processors, which are not worth their
-# size (a null function in the table), X: the same where there are stores that go past the caches, P: L, of float32 alone, M: one for each type computed in | parameters, where <storage> and
-# <math> stand for the element's types. What each kernel does is said at the head of its generator.
+# size (a null function in the table), X: the same where there are stores that go past the caches, P: L, of float32
+# alone, N: L, but of float64, M: one for each type computed in | parameters, where <storage> and <math> stand for the
+# element's types. What each kernel does is said at the head of its generator.
 set(HALINE_KERNELS
     "pivot|pivot|S|samples.type=<storage>"
     "pivot_last|pivot|L|layout=last|samples.type=<storage>"
@@ -30,7 +31,7 @@ set(HALINE_KERNELS
     "flow_small|flow|S|chunk=64|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "flow_large|flow|S|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "flow_alone|flow|S|alone=true|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
-    "flow_plain|flow|P|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
+    "flow_plain|flow|N|chunk=128|x.type=<storage>|before.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "coefficients|coefficients|M|scale.type=<math>|shift.type=<math>"
     "apply|apply|S|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "apply_last|apply|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
@@ -57,6 +58,8 @@ set(HALINE_KERNELS
     "gradient_apply|gradient_apply|S|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "gradient_apply_last|gradient_apply|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
     "gradient_apply_lines|gradient_apply|X|layout=last|lines=true|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>"
+    "gradient_both_last|gradient_both|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|results.type=<storage>,<storage>"
+    "gradient_both_lines|gradient_both|X|layout=last|lines=true|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|results.type=<storage>,<storage>"
     "wide_gradient_across|wide_gradient|S|lanes=1|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_few|wide_gradient|S|lanes=1|few=true|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_gradient_across_last|wide_gradient|L|layout=last|x.type=<storage>|dy.type=<storage>|residual.type=<storage>|dx.type=<storage>|scale.type=<math>|shift.type=<math>"

@@ -54,7 +54,7 @@ inline int AcrossVector(const Halide::Type &math, const Halide::Target &target) 
 // vectors, one Zen 4 thread, y of 128 elements in L2: 15.5 ns by vectors, 9.9 by registers.)
 template <typename F>
 void ByRegisters(Halide::Func f, int vector, int whole, const F &schedule) {
-  const Halide::Expr channels = f.output_buffer().dim(1).extent();
+  const Halide::Expr channels = f.output_buffers()[0].dim(1).extent();
   if (whole > vector) schedule(f.specialize(channels % whole == 0), whole);
   schedule(f, vector);
 }
@@ -101,13 +101,17 @@ void ScheduleAcross(Halide::Func f, const Halide::Expr &in_order, int vector, in
   });
 }
 
-// What a result of whole lines is: rows of whole lines, of whole vectors.
-inline void SetLines(Halide::OutputImageParam buffer, int vector) {
-  const int line = kLineBytes / buffer.type().bytes();
-  buffer.set_host_alignment(kLineBytes);
-  for (int i : {0, 1, 2}) buffer.dim(i).set_min(0);
-  for (int i : {0, 2}) buffer.dim(i).set_stride(buffer.dim(i).stride() / line * line);
-  buffer.dim(1).set_extent(buffer.dim(1).extent() / vector * vector);
+// What results of whole lines are: rows of whole lines, of whole vectors.
+inline void SetLines(const Halide::Func &f, int vector) {
+  std::vector<Halide::OutputImageParam> buffers = f.output_buffers();
+  for (Halide::OutputImageParam &buffer : buffers) {
+    const int line = kLineBytes / buffer.type().bytes();
+    buffer.set_host_alignment(kLineBytes);
+    for (int i : {0, 2}) buffer.dim(i).set_stride(buffer.dim(i).stride() / line * line);
+  }
+  // (The others' are the same.)
+  for (int i : {0, 1, 2}) buffers[0].dim(i).set_min(0);
+  buffers[0].dim(1).set_extent(buffers[0].dim(1).extent() / vector * vector);
 }
 
 // Numbers (c, n) of up to `channels` planes, made once for the loop `at` instead of at every element.

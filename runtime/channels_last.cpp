@@ -14,12 +14,19 @@ constexpr int64_t kGradientColumns = 6;  // of gradient_coefficients_generator.c
 // Whether the part's results in `to` go past the caches and are made of whole lines, which kernels of their own write.
 // (Of more than one element or row, whose distance they ask for.)
 bool Engine::Lines(const Part &part, const Array &to) const {
-  if (!plan_.stream || !kernels_.apply_lines.function || to.loops[0].stride != part.channels) return false;
+  if (!plan_.stream || !kernels_.apply_lines.function) return false;
   const bool whole = part.channels % kVector == 0;
-  if (!whole && !WantRows(part, {&problem_.x, &problem_.dy, &residual(), &to})) return false;
+  if (!whole && (to.loops[0].stride != part.channels || !WantRows(part, {&problem_.x, &problem_.dy, &residual(), &to})))
+    return false;
   const int64_t size = Size(to.element), row = part.channels * (whole ? 1 : kLanes) * size;
-  return row % kLine == 0 && to.n_stride * size % kLine == 0 &&
+  return row % kLine == 0 && to.loops[0].stride * (whole ? 1 : kLanes) * size % kLine == 0 &&
+         to.n_stride * size % kLine == 0 &&
          reinterpret_cast<uintptr_t>(to.plane(part.n, part.c)) % uintptr_t{kLine} == 0;
+}
+
+// Whether they go past the caches tile by tile. (Rows side by side: what lies between others must stay.)
+bool Engine::Tiled(const Part &part, const Array &to) const {
+  return plan_.stream && to.loops[0].stride == part.channels && !Lines(part, to);
 }
 
 // The bytes from a part of the array to the next, which is fetched meanwhile; 0 where there is none or it is too large.
@@ -35,15 +42,11 @@ int32_t Engine::ToNext(const Part &part, const Array &array) const {
 template <typename F>
 void Engine::ForElements(const Part &part, bool parallel, const Array &to, const Inputs &from, const F &f) {
   const auto step = [&](int64_t first, int64_t count) {
-    // (Rows side by side: what lies between others must stay.)
-    const bool lines = Lines(part, to);
-    if (plan_.stream && !lines && to.loops[0].stride == part.channels) {
-      return Stream(part, first, count, to, from, !parallel, f);
-    }
+    if (Tiled(part, to)) return Stream(part, first, count, to, from, !parallel, f);
     Array result = to;
     result.data = to.plane(part.n, part.c) + first * to.loops[0].stride * Size(to.element);
     f(part, first, count, result);
-    if (lines) StreamFence();
+    if (Lines(part, to)) StreamFence();
   };
   if (!parallel) return step(0, part.size);
   // From the end of what a thread has backwards: the end is what the caches hold.
@@ -124,48 +127,51 @@ void Engine::ApplyLast(const Part &part, bool parallel, const double *coefficien
   });
 }
 
-void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to, int form, const double *means,
-                               const double *coefficients, const double *gradients, int64_t row) {
+void Engine::GradientApplyLast(const Part &part, bool parallel, const Array &to, const Array *also, int form,
+                               const double *means, const double *coefficients, const double *gradients, int64_t row) {
   Inputs inputs(problem_.dy);
   if (form != 3) inputs.Add(problem_.x);
   if (has_residual() && problem_.slope != 1) inputs.Add(problem_.residual);
-  const bool in_rows = WantRows(part, {&problem_.x, &problem_.dy, &residual(), &to});
+  const bool in_rows = WantRows(part, {&problem_.x, &problem_.dy, &residual(), &to, also ? also : &to});
   const bool lines = Lines(part, to);
   const int32_t ahead = ToNext(part, problem_.dy);
+  const auto call = [&](bool whole, View x, View dy, View r, View forward, View mean, View gradient, View out,
+                        View second) {
+    const char *const name = "gradient_apply";
+    const bool residual = has_residual();
+    const double slope = problem_.slope;
+    if (also && lines && whole) {
+      Call(name, kernels_.gradient_both_lines, x, dy, r, forward, mean, residual, slope, form, gradient, ahead, out,
+           second);
+    } else if (also) {
+      Call(name, kernels_.gradient_both_last, x, dy, r, forward, mean, residual, slope, form, gradient, out, second);
+    } else if (lines && whole) {
+      Call(name, kernels_.gradient_apply_lines, x, dy, r, forward, mean, residual, slope, form, gradient, ahead, out);
+    } else {
+      Call(name, kernels_.gradient_apply_last, x, dy, r, forward, mean, residual, slope, form, gradient, out);
+    }
+  };
   if (in_rows) {
     const RowNumbers forwards(coefficients, part, 3, row, kForwardColumns * row),
         slopes(gradients, part, 3, row, kGradientColumns * row), mean_rows(means, part, 1, row, row);
-    return ForElements(part, parallel, to, inputs,
-                       [&](const Part &p, int64_t first, int64_t count, const Array &result) {
-                         ForRows(p, first, count, [&](const Rows &rows) {
-                           const int64_t n = p.n - part.n + rows.n;
-                           View x = rows.Of(problem_.x), dy = rows.Of(problem_.dy), r = rows.Of(residual()),
-                                out = rows.To(result, first);
-                           View forward = forwards.Columns(n, rows.width), gradient = slopes.Columns(n, rows.width),
-                                mean = mean_rows.Numbers(n, rows.width);
-                           if (lines && rows.whole()) {
-                             return Call("gradient_apply", kernels_.gradient_apply_lines, x, dy, r, forward, mean,
-                                         has_residual(), problem_.slope, form, gradient, ahead, out);
-                           }
-                           Call("gradient_apply", kernels_.gradient_apply_last, x, dy, r, forward, mean, has_residual(),
-                                problem_.slope, form, gradient, out);
-                         });
-                       });
+    return ForElements(
+        part, parallel, to, inputs, [&](const Part &p, int64_t first, int64_t count, const Array &result) {
+          ForRows(p, first, count, [&](const Rows &rows) {
+            const int64_t n = p.n - part.n + rows.n;
+            call(rows.whole(), rows.Of(problem_.x), rows.Of(problem_.dy), rows.Of(residual()),
+                 forwards.Columns(n, rows.width), mean_rows.Numbers(n, rows.width), slopes.Columns(n, rows.width),
+                 rows.To(result, first), rows.Of(also ? *also : problem_.x));
+          });
+        });
   }
   ForElements(part, parallel, to, inputs, [&](const Part &p, int64_t first, int64_t count, const Array &result) {
     const int64_t n = p.n - part.n;
-    View out = Last(result, {0, p.batch, 0, p.channels, p.size}, 0, count);
-    View x = Last(problem_.x, p, first, count), dy = Last(problem_.dy, p, first, count),
-         r = Last(residual(), p, first, count);
-    View forward = Columns(coefficients + n * kForwardColumns * row, p, p.channels, kForwardColumns, row);
-    View gradient = Columns(gradients + n * kGradientColumns * row, p, p.channels, kGradientColumns, row);
-    View mean(means + n * row, {{p.channels, 1}, {p.batch, row}});
-    if (lines && count > 1) {
-      return Call("gradient_apply", kernels_.gradient_apply_lines, x, dy, r, forward, mean, has_residual(),
-                  problem_.slope, form, gradient, ahead, out);
-    }
-    Call("gradient_apply", kernels_.gradient_apply_last, x, dy, r, forward, mean, has_residual(), problem_.slope, form,
-         gradient, out);
+    const auto last = [&](const Array &array) { return Last(array, p, first, count); };
+    call(count > 1, last(problem_.x), last(problem_.dy), last(residual()),
+         Columns(coefficients + n * kForwardColumns * row, p, p.channels, kForwardColumns, row),
+         View(means + n * row, {{p.channels, 1}, {p.batch, row}}),
+         Columns(gradients + n * kGradientColumns * row, p, p.channels, kGradientColumns, row),
+         Last(result, {0, p.batch, 0, p.channels, p.size}, 0, count), last(also ? *also : problem_.x));
   });
 }
 

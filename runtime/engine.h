@@ -184,8 +184,9 @@ class Engine : public Tasks {
   void MomentsLast(const Part &part, bool parallel, double *pivots, double *sums);
   void ApplyLast(const Part &part, bool parallel, const double *coefficients, int64_t row);
   void GradientSumsLast(const Part &part, bool parallel, const double *means, const double *coefficients, double *sums);
-  void GradientApplyLast(const Part &part, bool parallel, const Array &to, int form, const double *means,
-                         const double *coefficients, const double *gradients, int64_t row);
+  // `also`: where the residual's gradient goes meanwhile, or null.
+  void GradientApplyLast(const Part &part, bool parallel, const Array &to, const Array *also, int form,
+                         const double *means, const double *coefficients, const double *gradients, int64_t row);
   bool ByLane(const Part &part, bool parallel, bool rows, int64_t least, int64_t most) const;
   template <typename F>
   void ForSummed(const Part &part, bool parallel, const F &f);
@@ -194,6 +195,7 @@ class Engine : public Tasks {
   template <typename F>
   void ForLanes(const Part &part, int64_t terms, bool parallel, double *sums, const F &f);
   bool Lines(const Part &part, const Array &to) const;
+  bool Tiled(const Part &part, const Array &to) const;
   int32_t ToNext(const Part &part, const Array &array) const;
   int32_t ToNextChunk(const Part &part, const Part &summed, const Array &array) const;
   template <typename F>

@@ -11,6 +11,13 @@ bool GradientResults::Waits(const Part &part) const {
   return waits;
 }
 
+bool GradientResults::BothLast(const Part &part) const {
+  if (plan_.layout != Layout::kLast || !kernels_.gradient_both_last.function) return false;
+  if (!problem_.dresidual.data || !FlowsBackward(problem_)) return false;
+  if (Tiled(part, problem_.dx) || Tiled(part, problem_.dresidual)) return false;
+  return Lines(part, problem_.dx) == Lines(part, problem_.dresidual);
+}
+
 void GradientResults::Flow(Late *before, const Part &next, const Numbers &next_numbers, double *sums) {
   const Numbers numbers{before->means, before->coefficients, before->gradients, before->row};
   if (plan_.split) {
@@ -73,11 +80,13 @@ void GradientResults::Apply(const Part &part, bool parallel, const Numbers &numb
       StreamFence();
     });
   }
+  const auto last = [&](const Array &to, const Array *also, int form) {
+    GradientApplyLast(part, parallel, to, also, form, numbers.means, numbers.coefficients, numbers.gradients,
+                      numbers.row);
+  };
+  if (BothLast(part)) return last(problem_.dx, &problem_.dresidual, active() ? 1 : 0);
   ForResults([&](const Array &to, int form) {
-    if (plan_.layout == Layout::kLast) {
-      const double *const means = numbers.means;
-      return GradientApplyLast(part, parallel, to, form, means, numbers.coefficients, numbers.gradients, numbers.row);
-    }
+    if (plan_.layout == Layout::kLast) return last(to, nullptr, form);
     const bool direct = Direct(part, {&problem_.x, &problem_.dy, &residual(), &to});
     ForPieces(part, parallel, direct, [&](int64_t first, int64_t count) {
       const Window out = Written(to, part, first, count);

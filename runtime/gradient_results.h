@@ -38,6 +38,8 @@ class GradientResults : public Engine {
   // Whether the results of a part may wait, and whether they go past the caches.
   bool Waits(const Part &part) const;
   bool Streams(const Part &part) const { return plan_.stream && Waits(part); }
+  // Whether one kernel makes both results of a part of a channels-last tensor.
+  bool BothLast(const Part &part) const;
   // Whether all of `before` can be written while the sums of the gradient of `next` are made.
   bool Flows(const Late &before, const Part &next) const {
     return before.waits && before.part.SameSize(next) && Direct(next, {&problem_.x, &problem_.dy, &residual()});

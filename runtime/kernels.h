@@ -77,6 +77,11 @@ struct ElementKernels {
   // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, ahead, dx
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, Buffer *>
       gradient_apply_lines;
+  // x, dy, residual, coefficients, mean, has_residual, slope, form, gradient, dx, dresidual; after gradient: ahead
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, Buffer *, Buffer *>
+      gradient_both_last;
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *, int32_t, Buffer *, Buffer *>
+      gradient_both_lines;
   // x, dy, residual, scale, shift, mean, rstd, has_residual, slope, frozen, only_g, narrow_mean, narrow_rstd, narrow,
   // adds, dx, sums
   Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, bool, bool, Buffer *,

@@ -181,7 +181,7 @@ Layout CommonLayout(const Problem &problem);
 // Whether copies of the problem's tensors had better be channels-last, as these are but for what lies between.
 bool AcrossAll(const Problem &problem);
 // Whether the tensors are so large together that results had better go past the caches.
-bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads, int64_t bytes = kStreamBytes);
+bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads);
 // Whether a result is written over what it is made from, so that its lines are in the caches and had better stay there.
 // (Of a copy, one Zen 5 thread, plain and past the caches: 32 planes of 1 MiB 0.9 and 0.86. Channels last, one Xeon
 // thread, time by that past the caches: 64x64x32x32 0.43, 1x32x512x512 0.36, 1x8x1080x1920 0.37, 256x128x10x10 0.56.)

@@ -155,6 +155,61 @@ TEST_F(ChannelsLastKernelsTest, FewElements) {
   }
 }
 
+// dx and a residual's gradient by one kernel, unless dx goes over what both are made from.
+TEST_F(ChannelsLastKernelsTest, BothGradients) {
+  for (const KernelSet *const kernels : sets_) {
+    KernelSet both = *kernels;
+    for (ElementKernels &k : both.elements) {
+      Replace(&k.gradient_apply);
+      Replace(&k.gradient_apply_last);
+      Replace(&k.gradient_apply_lines);
+    }
+    for (const int64_t channels : {2, 3, 17, 24, 32, 72}) {
+      for (const int64_t size : {200, 1000}) {
+        for (const haline_activation activation : {HALINE_NO_ACTIVATION, HALINE_RELU, HALINE_LEAKY_RELU}) {
+          const std::string what = std::string(kernels->name) + ", " + std::to_string(size) + " elements, " +
+                                   std::to_string(channels) + " channels, activation " + std::to_string(activation);
+          const int64_t count = 2 * channels * size;
+          const Shape shape = {2, channels, size}, strides = {channels * size, 1, channels};
+          const std::vector<float> x = test::Normals(count, 1), dy = test::Normals(count, 2),
+                                   residual = test::Normals(count, 3);
+          const std::vector<float> mean(2 * channels, 0), rstd(2 * channels, 1);
+          const auto run = [&](const KernelSet &set, const std::vector<float> &from, float *dx, float *dresidual) {
+            const ConstTensorView inputs[] = {{x.data(), shape, strides},
+                                              {from.data(), shape, strides},
+                                              {residual.data(), shape, strides},
+                                              {mean.data(), {2, channels}},
+                                              {rstd.data(), {2, channels}}};
+            const TensorView results[] = {{dx, shape, strides}, {dresidual, shape, strides}};
+            std::vector<haline_tensor> tensors;
+            for (const ConstTensorView &view : inputs) tensors.push_back(view.c_tensor());
+            for (const TensorView &view : results) tensors.push_back(view.c_tensor());
+            haline_options options = HALINE_OPTIONS_INIT;
+            options.activation = activation;
+            options.residual = &tensors[2];
+            if (dresidual) options.dresidual = &tensors[6];
+            Problem problem;
+            ASSERT_EQ(CheckBackward(&tensors[0], &tensors[1], nullptr, nullptr, &tensors[3], &tensors[4],
+                                    dx ? &tensors[5] : nullptr, nullptr, nullptr, &options, &problem),
+                      HALINE_OK);
+            ASSERT_EQ(Backward(problem, MakePlan(problem, 1, Tuning(), true), set), HALINE_OK);
+          };
+          std::vector<float> dx(count), dresidual(count), wanted(count), over = dy;
+          others_called = 0;
+          run(both, dy, dx.data(), dresidual.data());
+          EXPECT_EQ(others_called, 0) << what;
+          run(*kernels, dy, wanted.data(), nullptr);
+          EXPECT_EQ(dx, wanted) << what;
+          run(*kernels, dy, nullptr, wanted.data());
+          EXPECT_EQ(dresidual, wanted) << what;
+          run(both, over, over.data(), dresidual.data());
+          EXPECT_GT(others_called, 0) << what;
+        }
+      }
+    }
+  }
+}
+
 // That they would be counted.
 TEST_F(ChannelsLastKernelsTest, OthersAreCalledForPlanes) {
   for (const KernelSet *const kernels : sets_) {

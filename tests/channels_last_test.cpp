@@ -203,8 +203,14 @@ TEST_P(ChannelsLastTest, TinyPlanesAlone) {
 // Results that begin with a line of the caches, which may be written past them a line at a time.
 TEST_P(ChannelsLastTest, ResultsOfWholeLines) {
   for (const Type type : kFloatTypes) {
-    for (const Shape &shape : std::vector<Shape>{
-             {3, 32, 200}, {2, 3, 1600}, {2, 3, 1607}, {1, 64, 130}, {2, 16, 64}, {2, 48, 700}, {1, 16, 20001}}) {
+    for (const Shape &shape : std::vector<Shape>{{3, 32, 200},
+                                                 {2, 3, 1600},
+                                                 {2, 3, 1607},
+                                                 {1, 64, 130},
+                                                 {2, 16, 64},
+                                                 {2, 48, 700},
+                                                 {1, 16, 20001},
+                                                 {2, 640, 96}}) {
       const Typed x(type, shape, 1, 0.5, 2), last = x.As(ChannelsLast(shape));
       const size_t bytes = static_cast<size_t>(x.count() * Size(type)), line = 64;
       const std::unique_ptr<void, void (*)(void *)> memory(std::aligned_alloc(line, (bytes + line - 1) / line * line),

@@ -68,6 +68,7 @@ TEST_P(GradientChannelsLastTest, SameWithAnyNumberOfThreads) {
                                                {1, 5, 700},
                                                {3, 192, 140},
                                                {1, 520, 530},
+                                               {2, 640, 96},
                                                {1, 600, 70}}) {
     for (const int threads : {1, 2, 5}) {
       ASSERT_EQ(haline_set_num_threads(threads), HALINE_OK);

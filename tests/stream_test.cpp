@@ -3,13 +3,16 @@
 //
 // SPDX-License-Identifier: MIT
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <string_view>
 
 #include "support/form.h"
 #include "support/status.h"
 
 namespace {
-std::atomic<int64_t> calls{0}, alone{0}, with_pivots{0};
+std::atomic<int64_t> calls{0}, alone{0}, with_pivots{0}, lines{0};
 }
 
 struct halide_buffer_t;
@@ -42,7 +45,18 @@ struct halide_buffer_t;
   HALINE_COUNT(kernel_flow_small_f64_##backend)  \
   HALINE_COUNT(kernel_flow_large_f64_##backend)  \
   HALINE_COUNT(kernel_flow_alone_f64_##backend)
+#define HALINE_COUNT_LINES(backend)                                                                                  \
+  extern "C" int __real_kernel_apply_lines_f32_##backend(halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,    \
+                                                         bool, double, int32_t, int32_t, halide_buffer_t *);         \
+  extern "C" int __wrap_kernel_apply_lines_f32_##backend(halide_buffer_t *x, halide_buffer_t *coefficients,          \
+                                                         halide_buffer_t *residual, bool has_residual, double slope, \
+                                                         int32_t form, int32_t ahead, halide_buffer_t *y) {          \
+    lines++;                                                                                                         \
+    return __real_kernel_apply_lines_f32_##backend(x, coefficients, residual, has_residual, slope, form, ahead, y);  \
+  }
 #if defined(__x86_64__)
+HALINE_COUNT_LINES(x86_avx512)
+HALINE_COUNT_LINES(x86_avx2)
 HALINE_COUNT_ALL(x86_avx512)
 HALINE_COUNT_ALL(x86_avx2)
 HALINE_COUNT_ALL(x86_64)
@@ -147,6 +161,29 @@ TEST_P(StreamTest, PlanesThatAreSentElsewhere) {
       form.x = &x;
       Check(form, Describe(form), 3);
     }
+  }
+}
+
+// Channels-last: whole lines, also where a part has not all channels.
+TEST_P(StreamTest, WholeLinesOfChannels) {
+  for (const Shape &shape : {Shape{3, 32, 200}, Shape{2, 640, 96}}) {
+    const Typed x(Type::kF32, shape, 1, 0.5, 2), last = x.As(ChannelsLast(shape));
+    const size_t bytes = static_cast<size_t>(x.count()) * sizeof(float);
+    const std::unique_ptr<void, void (*)(void *)> memory(std::aligned_alloc(64, bytes), std::free);
+    ASSERT_NE(memory, nullptr);
+    haline_tensor y = *last.t();
+    y.data = memory.get();
+    y.byte_offset = 0;
+    haline_options options = HALINE_OPTIONS_INIT;
+    options.backend = backend().c_str();
+    lines = 0;
+    ASSERT_EQ(haline_instance_norm(last.t(), nullptr, nullptr, &y, &options), HALINE_OK) << haline_error_message();
+    EXPECT_EQ(lines > 0, kStreams && backend() != "x86-64") << Text(shape);
+    Form form;
+    form.x = &x;
+    const Typed wanted = Run(form).As(ChannelsLast(shape));
+    const void *const at = static_cast<const char *>(wanted.t()->data) + wanted.t()->byte_offset;
+    EXPECT_EQ(std::memcmp(y.data, at, bytes), 0) << Describe(form);
   }
 }
 

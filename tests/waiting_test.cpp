@@ -3,8 +3,12 @@
 //
 // SPDX-License-Identifier: MIT
 #include <atomic>
+#include <cstring>
+#include <vector>
 
+#include "haline/haline.hpp"
 #include "support/gradient_test.h"
+#include "support/random.h"
 
 namespace {
 std::atomic<int64_t> forward_calls{0}, backward_calls{0};
@@ -15,19 +19,23 @@ std::atomic<int64_t> backward_of_two{0};                     // that wrote both 
 struct halide_buffer_t;
 
 // The linker sends the engines' calls here.
+#define HALINE_COUNT_FORWARD(kernel)                                                                                  \
+  extern "C" int __real_##kernel(halide_buffer_t *, halide_buffer_t *, bool, halide_buffer_t *, halide_buffer_t *,    \
+                                 halide_buffer_t *, bool, double, int32_t, halide_buffer_t *, int32_t, int32_t,       \
+                                 int32_t, halide_buffer_t *);                                                         \
+  extern "C" int __wrap_##kernel(halide_buffer_t *x, halide_buffer_t *pivot, bool has_pivot, halide_buffer_t *before, \
+                                 halide_buffer_t *coefficients, halide_buffer_t *residual, bool has_residual,         \
+                                 double slope, int32_t form, halide_buffer_t *y, int32_t lead, int32_t turn,          \
+                                 int32_t ahead, halide_buffer_t *sums) {                                              \
+    forward_calls++;                                                                                                  \
+    forward_turned += turn > 0;                                                                                       \
+    return __real_##kernel(x, pivot, has_pivot, before, coefficients, residual, has_residual, slope, form, y, lead,   \
+                           turn, ahead, sums);                                                                        \
+  }
 #define HALINE_COUNT(backend)                                                                                        \
-  extern "C" int __real_kernel_flow_plain_f32_##backend(                                                             \
-      halide_buffer_t *, halide_buffer_t *, bool, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, bool,     \
-      double, int32_t, halide_buffer_t *, int32_t, int32_t, int32_t, halide_buffer_t *);                             \
-  extern "C" int __wrap_kernel_flow_plain_f32_##backend(                                                             \
-      halide_buffer_t *x, halide_buffer_t *pivot, bool has_pivot, halide_buffer_t *before,                           \
-      halide_buffer_t *coefficients, halide_buffer_t *residual, bool has_residual, double slope, int32_t form,       \
-      halide_buffer_t *y, int32_t lead, int32_t turn, int32_t ahead, halide_buffer_t *sums) {                        \
-    forward_calls++;                                                                                                 \
-    forward_turned += turn > 0;                                                                                      \
-    return __real_kernel_flow_plain_f32_##backend(x, pivot, has_pivot, before, coefficients, residual, has_residual, \
-                                                  slope, form, y, lead, turn, ahead, sums);                          \
-  }                                                                                                                  \
+  HALINE_COUNT_FORWARD(kernel_flow_plain_f32_##backend)                                                              \
+  HALINE_COUNT_FORWARD(kernel_flow_plain_f16_##backend)                                                              \
+  HALINE_COUNT_FORWARD(kernel_flow_plain_bf16_##backend)                                                             \
   extern "C" int __real_kernel_gradient_flow_plain_f32_##backend(                                                    \
       halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *,                 \
       halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, halide_buffer_t *, bool, double,   \
@@ -143,6 +151,37 @@ TEST_P(WaitingTest, PlanesThatAreSentElsewhere) {
         CheckWaits(c, 3);
       }
     }
+  }
+}
+
+// Of 16 bits those alone that go over x and that no cache holds: as they go past the caches into memory of their own.
+TEST_P(WaitingTest, HalvesInPlace) {
+  haline_set_num_threads(1);
+  const std::vector<float> normals = Normals(2 * 64 * 65536, 1);
+  std::vector<uint16_t> x;  // as either type, of magnitudes from 2^-31 or 1/8 to 2
+  for (const float value : normals) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    x.push_back(static_cast<uint16_t>((bits >> 31 << 15) + 0x3000 + (bits >> 8 & 0xfff)));
+  }
+  for (const haline_dtype dtype : {haline_dtype{HALINE_FLOAT, 16, 1}, haline_dtype{HALINE_BFLOAT, 16, 1}}) {
+    const auto run = [&](const std::vector<uint16_t> &from, std::vector<uint16_t> *to) {
+      haline_options options = HALINE_OPTIONS_INIT;
+      options.activation = HALINE_LEAKY_RELU;
+      options.backend = backend().c_str();
+      const ConstTensorView in(from.data(), dtype, {2, 64, 256, 256});
+      const TensorView out(to->data(), dtype, {2, 64, 256, 256});
+      haline_tensor x_tensor = in.c_tensor(), y_tensor = out.c_tensor();
+      forward_calls = 0;
+      EXPECT_EQ(haline_instance_norm(&x_tensor, nullptr, nullptr, &y_tensor, &options), HALINE_OK)
+          << haline_error_message();
+    };
+    std::vector<uint16_t> apart(x.size()), in_place = x;
+    run(x, &apart);
+    EXPECT_EQ(forward_calls, 0);
+    run(in_place, &in_place);
+    EXPECT_EQ(forward_calls, backend() == "x86-64" ? 0 : 2 * 64 - 1);
+    EXPECT_TRUE(in_place == apart);
   }
 }
 

@@ -60,11 +60,6 @@ memory::desc Describe(const Problem &p) {
   return {shape, kTypes[p.dtype], (p.channels_last ? kLast : kFirst)[p.ndim - 3]};
 }
 
-// Of the gradient from the result, which the activation is applied to in place.
-dnnl::algorithm Relu(const Problem &p) {
-  return p.backward ? dnnl::algorithm::eltwise_relu_use_dst_for_bwd : dnnl::algorithm::eltwise_relu;
-}
-
 std::unique_ptr<Prepared> Prepare(const Problem &p) {
   Device &device = GetDevice();
   const memory::desc tensor = Describe(p);
@@ -78,8 +73,13 @@ std::unique_ptr<Prepared> Prepare(const Problem &p) {
     return dnnl::group_normalization_forward::primitive_desc(device.engine, kind, tensor, tensor, p.shape[1], p.eps,
                                                              flags, attributes);
   };
+  // In place, so that its gradient is one from the result.
+  const auto relu = p.backward ? dnnl::algorithm::eltwise_relu_use_dst_for_bwd : dnnl::algorithm::eltwise_relu;
+  const auto activation = [&] {
+    return dnnl::eltwise_forward::primitive_desc(device.engine, kind, relu, tensor, tensor, p.slope);
+  };
   auto forward = describe({});
-  std::optional<Step> then;  // the activation, in place
+  std::optional<Step> then;  // the activation
   if (p.slope != 1) {
     dnnl::post_ops after;
     after.append_eltwise(dnnl::algorithm::eltwise_relu, p.slope, 0.f);
@@ -90,8 +90,7 @@ std::unique_ptr<Prepared> Prepare(const Problem &p) {
     if (!p.backward && std::string(fused.impl_info_str()).rfind("ref", 0) != 0) {
       forward = fused;
     } else {
-      const dnnl::eltwise_forward::primitive_desc eltwise(device.engine, kind, Relu(p), tensor, tensor, p.slope);
-      then = {dnnl::eltwise_forward(eltwise), {{DNNL_ARG_SRC, in(tensor, p.y)}, {DNNL_ARG_DST, in(tensor, p.y)}}};
+      then = {dnnl::eltwise_forward(activation()), {{DNNL_ARG_SRC, in(tensor, p.y)}, {DNNL_ARG_DST, in(tensor, p.y)}}};
     }
   }
   Step norm{dnnl::group_normalization_forward(forward),
@@ -111,8 +110,8 @@ std::unique_ptr<Prepared> Prepare(const Problem &p) {
   prepared->steps.clear();
   memory gradient = in(tensor, p.dy);
   if (p.slope != 1) {
-    const dnnl::eltwise_forward::primitive_desc eltwise(device.engine, kind, Relu(p), tensor, tensor, p.slope);
-    const dnnl::eltwise_backward::primitive_desc back(device.engine, Relu(p), tensor, tensor, tensor, p.slope, eltwise);
+    const dnnl::eltwise_backward::primitive_desc back(device.engine, relu, tensor, tensor, tensor, p.slope,
+                                                      activation());
     const memory of_norm(tensor, device.engine);
     prepared->steps.push_back(
         {dnnl::eltwise_backward(back),
