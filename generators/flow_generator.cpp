@@ -44,8 +44,8 @@ class Flow : public Generator<Flow> {
       // that of 1 KiB ahead, a Xeon's thread, planes of 8 and 64 MiB: 2 KiB 1.00 and 1.00, 4 KiB 0.99 and 0.99, 8 KiB
       // 0.99 and 1.02, bfloat16 0.98 and 0.97, 0.98 and 0.95, 0.98 and 0.95.)
       const Expr x_before = Load(Fetched(before(s, c, n), 4096), element, get_target());
-      // (The residual, too: time by that without, of both, float32 0.92 to 0.97, bfloat16 0.79 to 0.83, float16 0.66 to
-      // 0.76.)
+      // (The residual, too: one Xeon thread, time by that without, float32 0.94 to 1.0, bfloat16 0.75 to 0.89, float16
+      // 0.69 to 0.81.)
       const Expr result =
           ResultByCase(x_before, {number(0, c, n), number(1, c, n), number(2, c, n)}, has_residual,
                        Load(Fetched(residual(s, c, n), 4096), element, get_target()), cast(type, slope), form);

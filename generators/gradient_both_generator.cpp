@@ -26,6 +26,8 @@ class GradientBoth : public GradientGenerator<GradientBoth> {
         Tuple(stored(GradientResult(g, D(s), Values(numbers, {c, n}))), stored(OneNanToStore(g, element)));
   }
 
+  // One Xeon thread, time by that of the two kernels, past the caches, with ReLU: float32 0.79 to 0.81, bfloat16 0.75
+  // to 0.82, float16 0.80; with no activation 0.78 to 0.97.
   void schedule() {
     const int vector = natural_vector_size(MathType(element)), across = AcrossVector(MathType(element), get_target());
     const int whole = ElementVector(element, get_target());

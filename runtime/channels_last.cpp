@@ -12,7 +12,9 @@ constexpr int64_t kGradientColumns = 6;  // of gradient_coefficients_generator.c
 }  // namespace
 
 // Whether the part's results in `to` go past the caches and are made of whole lines, which kernels of their own write.
-// (Of more than one element or row, whose distance they ask for.)
+// (Of more than one element or row, whose distance they ask for. Parts of the channels, one Xeon thread, time by that
+// of plain stores: 8x2048x1024, 4x1024x4096 and 21x1024x784, float32 0.54 to 0.64, backward 0.86 to 0.95, bfloat16 0.80
+// to 0.90 and 0.73 to 0.98.)
 bool Engine::Lines(const Part &part, const Array &to) const {
   if (!plan_.stream || !kernels_.apply_lines.function) return false;
   const bool whole = part.channels % kVector == 0;

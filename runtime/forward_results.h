@@ -33,14 +33,14 @@ class ForwardResults : public Engine {
  private:
   // y of planes of `part.size` elements, which begin with the planes' `first`, while pivots, unless there are some, and
   // sums are made of as many of `next`.
-  void CallFlow(const ElementKernels::Flow &kernel, const Part &part, int64_t first, int32_t turn,
-                const double *coefficients, int64_t row, const Part &next, bool has_pivots, double *pivots, View *sums);
   void FlowBeside(const Part &part, int64_t first, int32_t turn, const double *coefficients, int64_t row,
                   const Part &next, bool has_pivots, double *pivots, double *sums);
   // y of `count` elements where no sums are to be made. (Time by that of tiles that were made in L1 and copied from
-  // there, one Xeon thread, given statistics, planes of 4 to 128 KiB: float32 0.71 to 0.75, bfloat16 0.60 to 0.66,
-  // float16 0.60 to 0.64; between samples of other lengths, bfloat16, 0.70 to 1.00.)
+  // there, one Xeon thread, given statistics, planes of 4 and 128 KiB: float32 0.81 and 0.72, bfloat16 0.62 and 0.65,
+  // float16 0.67 and 0.64; between samples of other lengths, bfloat16, 0.72 to 1.0.)
   void FlowAlone(Part part, int64_t first, int64_t count, const double *coefficients, int64_t row);
+  void CallFlow(const ElementKernels::Flow &kernel, const Part &part, int64_t first, int32_t turn,
+                const double *coefficients, int64_t row, const Part &next, bool has_pivots, double *pivots, View *sums);
   void CallApply(const Part &part, int64_t first, int64_t count, const double *coefficients, int64_t row, View &out);
 };
 
