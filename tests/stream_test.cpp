@@ -10,28 +10,16 @@
 
 #include "support/form.h"
 #include "support/status.h"
+#include "support/wrap_flow.h"
 
 namespace {
 std::atomic<int64_t> calls{0}, alone{0}, with_pivots{0}, lines{0};
-}
 
-struct halide_buffer_t;
+[[maybe_unused]] bool IsAlone(std::string_view kernel) { return kernel.find("alone") != std::string_view::npos; }
+}  // namespace
 
 // The linker sends the engines' calls here.
-#define HALINE_COUNT(kernel)                                                                                          \
-  extern "C" int __real_##kernel(halide_buffer_t *, halide_buffer_t *, bool, halide_buffer_t *, halide_buffer_t *,    \
-                                 halide_buffer_t *, bool, double, int32_t, halide_buffer_t *, int32_t, int32_t,       \
-                                 int32_t, halide_buffer_t *);                                                         \
-  extern "C" int __wrap_##kernel(halide_buffer_t *x, halide_buffer_t *pivot, bool has_pivot, halide_buffer_t *before, \
-                                 halide_buffer_t *coefficients, halide_buffer_t *residual, bool has_residual,         \
-                                 double slope, int32_t form, halide_buffer_t *y, int32_t lead, int32_t turn,          \
-                                 int32_t ahead, halide_buffer_t *sums) {                                              \
-    calls++;                                                                                                          \
-    alone += std::string_view(#kernel).find("alone") != std::string_view::npos;                                       \
-    with_pivots += has_pivot;                                                                                         \
-    return __real_##kernel(x, pivot, has_pivot, before, coefficients, residual, has_residual, slope, form, y, lead,   \
-                           turn, ahead, sums);                                                                        \
-  }
+#define HALINE_COUNT(kernel) HALINE_WRAP_FLOW(kernel, (calls++, with_pivots += has_pivot, alone += IsAlone(#kernel)))
 #define HALINE_COUNT_ALL(backend)                \
   HALINE_COUNT(kernel_flow_small_f32_##backend)  \
   HALINE_COUNT(kernel_flow_large_f32_##backend)  \

@@ -9,6 +9,7 @@
 #include "haline/haline.hpp"
 #include "support/gradient_test.h"
 #include "support/random.h"
+#include "support/wrap_flow.h"
 
 namespace {
 std::atomic<int64_t> forward_calls{0}, backward_calls{0};
@@ -16,22 +17,8 @@ std::atomic<int64_t> forward_turned{0}, backward_turned{0};  // that did not beg
 std::atomic<int64_t> backward_of_two{0};                     // that wrote both gradients
 }  // namespace
 
-struct halide_buffer_t;
-
 // The linker sends the engines' calls here.
-#define HALINE_COUNT_FORWARD(kernel)                                                                                  \
-  extern "C" int __real_##kernel(halide_buffer_t *, halide_buffer_t *, bool, halide_buffer_t *, halide_buffer_t *,    \
-                                 halide_buffer_t *, bool, double, int32_t, halide_buffer_t *, int32_t, int32_t,       \
-                                 int32_t, halide_buffer_t *);                                                         \
-  extern "C" int __wrap_##kernel(halide_buffer_t *x, halide_buffer_t *pivot, bool has_pivot, halide_buffer_t *before, \
-                                 halide_buffer_t *coefficients, halide_buffer_t *residual, bool has_residual,         \
-                                 double slope, int32_t form, halide_buffer_t *y, int32_t lead, int32_t turn,          \
-                                 int32_t ahead, halide_buffer_t *sums) {                                              \
-    forward_calls++;                                                                                                  \
-    forward_turned += turn > 0;                                                                                       \
-    return __real_##kernel(x, pivot, has_pivot, before, coefficients, residual, has_residual, slope, form, y, lead,   \
-                           turn, ahead, sums);                                                                        \
-  }
+#define HALINE_COUNT_FORWARD(kernel) HALINE_WRAP_FLOW(kernel, (forward_calls++, forward_turned += turn > 0))
 #define HALINE_COUNT(backend)                                                                                        \
   HALINE_COUNT_FORWARD(kernel_flow_plain_f32_##backend)                                                              \
   HALINE_COUNT_FORWARD(kernel_flow_plain_f16_##backend)                                                              \
