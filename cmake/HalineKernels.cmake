@@ -156,6 +156,7 @@ function(haline_add_kernels)
         if((per MATCHES "[LXPN]" AND backend_id STREQUAL "x86_64") OR
            (per STREQUAL "P" AND NOT element_id STREQUAL "f32") OR
            (per STREQUAL "N" AND element_id STREQUAL "f64") OR
+           (per STREQUAL "A" AND backend_id STREQUAL "x86_avx2" AND storage STREQUAL "uint16") OR
            (per STREQUAL "X" AND NOT backend_id MATCHES "^x86"))
           string(APPEND table "    .${name} = {nullptr, nullptr},\n")
           continue()

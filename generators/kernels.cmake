@@ -14,9 +14,9 @@ set(HALINE_ARM_BACKENDS "arm_neon|arm-64-linux-arm_fp16-strict_float")
 set(HALINE_ELEMENTS "f32|float32|float32" "f16|uint16|float32" "bf16|uint16|float32" "f64|float64|float64")
 
 # Kernel | generator | S: a version for each element, L: the same but for the oldest processors, which are not worth their
-# size (a null function in the table), X: the same where there are stores that go past the caches, P: L, of float32
-# alone, N: L, but of float64, M: one for each type computed in | parameters, where <storage> and <math> stand for the
-# element's types. What each kernel does is said at the head of its generator.
+# size (a null function in the table), X: L, on x86 alone, P: L, of float32 alone, N: L, but of float64, A: S, but of 16
+# bits for AVX2 (runtime/plan.h's ResultsAcross), M: one for each type computed in | parameters, where <storage> and
+# <math> stand for the element's types. What each kernel does is said at the head of its generator.
 set(HALINE_KERNELS
     "pivot|pivot|S|samples.type=<storage>"
     "pivot_last|pivot|L|layout=last|samples.type=<storage>"
@@ -38,7 +38,8 @@ set(HALINE_KERNELS
     "apply_lines|apply|X|layout=last|lines=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>"
     "group|group|S|x.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "column|column|L|x.type=<storage>|scale.type=<math>|shift.type=<math>|y.type=<storage>"
-    "wide_across|wide|S|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_across|wide|A|lanes=1|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
+    "wide_turned|wide|X|lanes=1|turned=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_few|wide|S|lanes=1|few=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_across_last|wide|L|layout=last|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"
     "wide_across_last_bare|wide|L|layout=last|bare=true|x.type=<storage>|residual.type=<storage>|y.type=<storage>|scale.type=<math>|shift.type=<math>"

@@ -13,6 +13,7 @@
 #include <functional>
 
 #include "element.h"
+#include "mean_of.h"
 #include "statistics.h"
 
 namespace haline {
@@ -20,8 +21,8 @@ namespace haline {
 struct PlaneNumbers {
   using OfPlane = std::function<Halide::Expr(Halide::Expr plane)>;
 
-  // Of plane (c, n): {s1, s2}, and what is given of any plane (c, n). `width`: planes of a vector. `power_of_two`: what
-  // says whether count is one, whose reciprocal, which is exact, is multiplied by then.
+  // Of plane (c, n): {s1, s2}, and what is given of any plane (c, n). `width`: planes of a vector. `power_of_two` as
+  // MeanOf has it.
   PlaneNumbers(Element element, int width, const Exprs &sums, const OfPlane &pivot, const OfPlane &gain,
                const OfPlane &offset, const Halide::Expr &eps, const Halide::Expr &count, Halide::Var c, Halide::Var n,
                const Halide::Expr &power_of_two = Halide::Expr()) {
@@ -29,9 +30,7 @@ struct PlaneNumbers {
     const bool wide = element == Element::kF64;
     const auto rounded = [&](const Expr &e) { return cast<double>(cast(MathType(element), e)); };
     const Expr s1 = sums[0], s2 = sums[1];
-    const auto mean_of = [&](const Expr &sum) {
-      return power_of_two.defined() ? select(power_of_two, sum * (1 / count), sum / count) : sum / count;
-    };
+    const MeanOf mean_of(count, false, power_of_two);
     {
       const Expr delta = mean_of(s1);
       const Expr difference = mean_of(s2) - delta * delta;

@@ -12,12 +12,11 @@
 #include <array>
 #include <vector>
 
-#include "Halide.h"
+#include "turn_pass.h"
 
 namespace haline {
 
-// A lowering pass.
-class TurnInHalves : public Halide::Internal::IRMutator {
+class TurnInHalves : public TurnPass {
  public:
   // Where the target is one that gains by it.
   static void AddTo(Halide::Pipeline pipeline, const Halide::Target &target) {
@@ -26,63 +25,33 @@ class TurnInHalves : public Halide::Internal::IRMutator {
   }
 
  private:
-  using IRMutator::visit;
   using Four = std::array<Halide::Expr, 4>;  // vectors of eight
 
-  Halide::Internal::Stmt visit(const Halide::Internal::Store *op) override {
-    using namespace Halide::Internal;
-    const auto *const cast = op->value.as<Reinterpret>();
-    const auto *const shuffle = (cast ? cast->value : op->value).as<Shuffle>();
-    const auto *const load =
-        shuffle && shuffle->vectors.size() == 1 ? shuffle->vectors[0].as<Halide::Internal::Load>() : nullptr;
-    const auto *const from = load ? load->index.as<Ramp>() : nullptr, *const to = op->index.as<Ramp>();
-    if (!from || !to || !is_const_one(from->stride) || !is_const_one(to->stride)) return op;
-    if (op->param.defined() || !is_const_one(op->predicate) || !is_const_one(load->predicate)) return op;
-    const int size = load->type.lanes() / 16;  // of a plane, or what is turned of it
-    if (load->type.bits() != 32 || size < 4 || size == 5) return op;
-    const bool in = Turns(*shuffle, 16), out = Turns(*shuffle, size);
-    if (!in && !out) return op;
+  TurnInHalves() : TurnPass(32) {}
 
-    const auto read = [&](int at, int lanes) {
-      return Halide::Internal::Load::make(load->type.with_lanes(lanes), load->name,
-                                          Ramp::make(from->base + at, 1, lanes), load->image, load->param,
-                                          const_true(lanes), ModulusRemainder());
-    };
-    std::vector<Stmt> stores;
-    const auto store = [&](int at, const Halide::Expr &e) {
-      const int lanes = e.type().lanes();
-      const Halide::Expr value = cast ? Reinterpret::make(cast->type.with_lanes(lanes), e) : e;
-      stores.push_back(Store::make(op->name, value, Ramp::make(to->base + at, 1, lanes), op->param, const_true(lanes),
-                                   ModulusRemainder()));
-    };
-    for (int eight = 0; eight < 16; eight += 8) {
+  bool Rearrange(int size, bool in) override {
+    using namespace Halide::Internal;
+    if (size < 4 || size == 5) return false;
+    for (int eight = 0; eight < kPlanes; eight += 8) {
       for (int four = 0; four < size; four += 4) {
         const int first = std::min(four, size - 4);
         Four v;
         for (int i = 0; i < 4; i++) {
           const int at = size * (eight + i) + first;
-          v[i] = in ? Shuffle::make_concat({read(at, 4), read(at + 4 * size, 4)}) : read(16 * (first + i) + eight, 8);
+          v[i] =
+              in ? Shuffle::make_concat({Read(at, 4), Read(at + 4 * size, 4)}) : Read(kPlanes * (first + i) + eight, 8);
         }
         v = Turned(v);
         for (int i = 0; i < 4; i++) {
           if (in) {
-            store(16 * (first + i) + eight, v[i]);
+            Write(kPlanes * (first + i) + eight, v[i]);
           } else {
-            for (int half : {0, 4}) store(size * (eight + i + half) + first, Shuffle::make_slice(v[i], half, 1, 4));
+            for (int half : {0, 4}) Write(size * (eight + i + half) + first, Shuffle::make_slice(v[i], half, 1, 4));
           }
         }
       }
     }
-    return Block::make(stores);
-  }
-
-  // Whether it makes rows of `columns` of what are columns of as many.
-  static bool Turns(const Halide::Internal::Shuffle &shuffle, int columns) {
-    const int count = static_cast<int>(shuffle.indices.size()), rows = count / columns;
-    for (int i = 0; i < count; i++) {
-      if (shuffle.indices[i] != i % columns * rows + i / columns) return false;
-    }
-    return count == shuffle.vectors[0].type().lanes() && count % 16 == 0;
+    return true;
   }
 
   // Rows as columns, in either half of the vectors.

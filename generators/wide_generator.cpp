@@ -6,8 +6,10 @@
 // Serves the tiny planes (`lanes` = 1) and those that float sums can't do justice (`lanes` = 16): see wide.h.
 #include "activation.h"
 #include "estimates.h"
+#include "mean_of.h"
 #include "tiny_last.h"
 #include "turn_halves.h"
+#include "turn_pairs.h"
 #include "wide_schedule.h"
 
 namespace haline {
@@ -18,8 +20,9 @@ class Wide : public KernelGenerator<Wide> {
   GeneratorParam<Element> element{"element", Element::kF32, kElements};
   GeneratorParam<int> lanes{"lanes", 1};  // 1 or 16; part of the result's definition
   GeneratorParam<Layout> layout{"layout", Layout::kPlanes, kLayouts};
-  GeneratorParam<bool> few{"few", false};    // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes; or,
-                                             // bare, channels last, ScheduleFewLast
+  GeneratorParam<bool> few{"few", false};  // lanes = 1: planes of few elements, see WideSchedule::AcrossPlanes; or,
+                                           // bare, channels last, ScheduleFewLast
+  GeneratorParam<bool> turned{"turned", false};  // lanes = 1: results with vectors across planes, WideSchedule
   GeneratorParam<bool> bare{"bare", false};  // kLast: no residual, and stats, which has a stride of 0, is not written
   GeneratorParam<int> batch{"batch", 4};     // schedule, lanes = 1: vectors of planes of a step
 
@@ -46,17 +49,17 @@ class Wide : public KernelGenerator<Wide> {
     const bool last = layout == Layout::kLast;
     const Expr plane = across ? p : last ? LastVector() : Plane(c);
     const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
-    // A number of elements that is a power of two, as many of theirs are, divides as its reciprocal multiplies.
-    const auto mean_of = [&](const Expr &sum) {
-      return DividesByPowers() ? select(PowerOfTwo(), sum * (1 / count), sum / count) : sum / count;
-    };
+    const bool tiny = !gpu() && lanes == 1;
+    const MeanOf mean_of(count, tiny && MeanOf::Fuses(element, get_target()), tiny ? PowerOfTwo() : Expr());
     const auto of_plane = [&](Input<Buffer<void, 2>> &f) { return cast<double>(f(plane, n)); };
 
     const auto in = [=, this](Input<Buffer<void, 3>> &f) {
       return [=, this, &f](const Expr &i) { return f(i, plane, n); };
     };
-    x_turn.In(in(x), load);
-    residual_turn.In(in(residual), load);
+    const auto stored = [&](const Expr &v) { return (across ? LoadTurned : Load)(v, element, get_target()); };
+    const auto as_it_is = [](const Expr &v) { return v; };
+    x_turn.In(in(x), stored, as_it_is);
+    residual_turn.In(in(residual), stored, as_it_is);
     const auto raw = [&](const Expr &i) { return x_turn.tile(c, i, n); };
     Expr factor = cast<double>(1);
     if (rescaled) {
@@ -104,7 +107,7 @@ class Wide : public KernelGenerator<Wide> {
     // From the elements that the sums were made from, or from what is read again.
     const Expr kept = result_turn.Out(),
                again = result(load(x(s, c, n)), load(residual(s, c, n)), min(c, y.dim(1).max()));
-    const Expr out = few || !across ? kept : SlowMasks() ? select(Along(), again, kept) : again;
+    const Expr out = few || turned || !across ? kept : again;
     Define(y, {s, c, n}, out, {{s, 0, size}}, c, n, wanted);
     const Exprs numbers = {normal(p, n)[4], normal(p, n)[5], normal(p, n)[6]};
     if (across || last) {
@@ -140,9 +143,8 @@ class Wide : public KernelGenerator<Wide> {
     if (Across() && !few) {
       for (const Expr &activation : {plain, relu}) schedule.activations.push_back(has_residual && activation);
       schedule.versions = {PowerOfTwo()};
-      schedule.turned = SlowMasks();
+      schedule.turned = turned;
       schedule.run = Run();
-      schedule.along = Along();
     }
     schedule.turnable = !has_residual;
     if (few || schedule.turned) schedule.inputs.push_back({&residual_turn, residual});
@@ -167,21 +169,23 @@ class Wide : public KernelGenerator<Wide> {
       if (few) {
         ScheduleFewLast(schedule, x_turn.tile, vector, 2 * batch, forms);
       } else if (bare) {
-        ScheduleTinyLast(schedule, x_turn.tile, vector, 2);
+        ScheduleTinyLast(schedule, {x_turn.tile}, vector, 2);
         for (const Expr &size : {PowerOfTwo(), Internal::const_true()}) {
           for (const Expr &form : forms) y.specialize(form && size);
         }
         y.specialize_fail("no residual and no statistics wanted");
       } else {
-        ScheduleTinyLast(schedule, x_turn.tile, vector, 2);
+        ScheduleTinyLast(schedule, {x_turn.tile}, vector, 2);
         for (const Expr &activation : activations) y.specialize(!has_residual && activation);
         for (const Expr &activation : {plain, relu}) y.specialize(has_residual && activation);
       }
-      get_pipeline().add_custom_lowering_pass(new FetchNextSample(x_turn.tile.name(), Func(y).name()));
+      get_pipeline().add_custom_lowering_pass(new FetchNextSample({x_turn.tile}, y));
     } else if (lanes == 1) {
       // (The elements of more planes would be more than the stack takes.)
       const int step = schedule.turned ? std::min<int>(batch, 2) : batch;
+      schedule.by_memory = Turn::ByMemory(element, get_target());
       TurnInHalves::AddTo(get_pipeline(), get_target());
+      TurnInPairs::AddTo(get_pipeline(), get_target(), element, few);
       schedule.AcrossPlanes(Vector(), step, few ? MostFew(element, get_target()) : 0);
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
@@ -190,7 +194,6 @@ class Wide : public KernelGenerator<Wide> {
 
  private:
   bool Across() const { return !gpu() && lanes == 1 && layout == Layout::kPlanes; }
-  bool DividesByPowers() const { return !gpu() && lanes == 1 && !few; }
   // Channel c, or one of the last vector that there is.
   Expr LastVector() {
     const int vector = natural_vector_size<float>();
@@ -202,10 +205,6 @@ class Wide : public KernelGenerator<Wide> {
   // Elements of a vector along planes. (bfloat16, one thread of a Xeon with AVX-512, by the time of half as many: S = 9
   // 0.92, 16 0.86, 17 1.04, 27 0.88, 36 0.98, 49 0.95, 63 0.88; other types 0.99 to 1.15.)
   int Run() const { return element == Element::kBF16 && Masks() ? Vector() : Vector() / 2; }
-  // Where it matters little how a vector's rest is stored.
-  Expr Along() { return y.dim(0).extent() % Run() == 0 || y.dim(0).extent() >= 2 * Vector(); }
-  // AVX2's stores of a part of a vector take some processors longer than what they store; AVX-512's do not.
-  bool SlowMasks() const { return get_target().has_feature(Target::AVX2) && !Masks(); }
   bool Masks() const { return get_target().has_feature(Target::AVX512); }
   Expr PowerOfTwo() { return (y.dim(0).extent() & (y.dim(0).extent() - 1)) == 0; }
 

@@ -4,7 +4,10 @@
 
 #include "activation.h"
 #include "estimates.h"
+#include "mean_of.h"
+#include "tiny_last.h"
 #include "turn_halves.h"
+#include "turn_pairs.h"
 #include "wide_schedule.h"
 
 namespace haline {
@@ -48,17 +51,16 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const Expr size = x.dim(0).extent();
     const Expr wanted = NotFast(c, n);
     const Expr count = cast<double>(size);
-    // A number of elements that is a power of two, as many of theirs are, divides as its reciprocal multiplies.
-    const auto mean_of = [&](const Expr &sum) {
-      return tiny() ? select(PowerOfTwo(), sum * (1 / count), sum / count) : sum / count;
-    };
+    const bool fuses = tiny() && Masks() && MeanOf::Fuses(element, get_target());
+    const MeanOf mean_of(count, fuses, tiny() ? PowerOfTwo() : Expr());
     // (Bounds inference does not see that a batch of planes ends with the last.)
     const bool across = !gpu() && lanes == 1 && layout == Layout::kPlanes;
     const bool batches = across || (!gpu() && layout == Layout::kLast);
     const Expr p = batches ? unsafe_promise_clamped(c, dx.dim(1).min(), dx.dim(1).max()) : Expr(c);
     const Expr plane = batches ? p : Plane(c);
     const auto of_plane = [&](auto &f) { return cast<double>(f(plane, n)); };
-    const auto load = [this](const Expr &v) { return cast<double>(Load(v, element, get_target())); };
+    const auto stored = [&](const Expr &v) { return (across ? LoadTurned : Load)(v, element, get_target()); };
+    const auto as_it_is = [](const Expr &v) { return v; };
     if (tiny()) {
       const auto either = [&](int i, auto &f) {
         return select(*is_narrow_, cast<double>((*narrow_[i])(plane, n)), f(plane, n));
@@ -71,9 +73,9 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const auto in = [=, this](Input<Buffer<void, 3>> &f) {
       return [=, this, &f](const Expr &i) { return f(i, plane, n); };
     };
-    x_turn.In(in(x), [&](const Expr &v) { return rescaled ? load(v) : load(v) - given; });
-    dy_turn.In(in(dy), load);
-    residual_turn.In(in(residual), load);
+    x_turn.In(in(x), stored, [&](const Expr &v) { return rescaled ? v : v - given; });
+    dy_turn.In(in(dy), stored, as_it_is);
+    residual_turn.In(in(residual), stored, as_it_is);
 
     Expr factor = cast<double>(1);
     if (rescaled) {
@@ -88,8 +90,9 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const bool compensated = rescaled && lanes > 1;
     offsets = std::make_unique<PlaneSum>(
         "offsets", [&](const Expr &i) { return Exprs{d(i)}; }, size, lanes, compensated, c, n, wanted);
-    normal(c, n) = Tuple(select(frozen, 0, mean_of(offsets->Total(c, n)[0])), deviation / factor, of_plane(scale),
-                         of_plane(shift));
+    // (Of a mean that is given as a double the offsets' sum may be infinite. The other sums are looked at below.)
+    const Expr center = mean_of(offsets->Total(c, n)[0], true);
+    normal(c, n) = Tuple(select(frozen, 0, center), deviation / factor, of_plane(scale), of_plane(shift));
 
     // g and xhat of an element, given what its d, dy and residual are and the numbers of its plane.
     const auto gradient = [&](const Exprs &element, const Exprs &plane) {
@@ -146,13 +149,14 @@ class WideGradient : public KernelGenerator<WideGradient> {
     if (!tiny()) sums.bound(which, 0, 2);
     for (Input<Buffer<void, 3>> *f : {&x, &dy, &residual}) f->dim(0).set_min(0);
     dx.dim(0).set_min(0);
+    const Expr plain = slope == 1 && !only_g;
     WideSchedule schedule{dx,
                           sums,
                           {{&x_turn, x}, {&dy_turn, dy}, {&residual_turn, residual}},
                           &result_turn,
                           {normal, means},
                           {offsets.get(), totals.get()},
-                          slope == 1 && !only_g,
+                          plain,
                           dx,
                           s,
                           c,
@@ -174,28 +178,37 @@ class WideGradient : public KernelGenerator<WideGradient> {
     const int vector =
         layout == Layout::kLast ? natural_vector_size<float>() : std::min(16, 2 * natural_vector_size<float>());
     const int step = few || layout == Layout::kLast ? batch : 1;
+    const bool last = layout == Layout::kLast, kept = last && KeepsGradients(element, get_target());
     if (lanes == 1) {
-      schedule.Stage(statistics, vector, step);
-      statistics.specialize(*is_narrow_);
+      if (!kept) schedule.Stage(statistics, vector, step);
       schedule.versions = {PowerOfTwo()};
       schedule.turned = true;
       // (A tile that nobody writes may have no memory yet: a masked load of AVX-512 takes hundreds of cycles then.)
       schedule.activations = {!has_residual};
     }
-    if (layout == Layout::kLast) {
+    if (kept) {
+      schedule.per_plane.insert(schedule.per_plane.begin(), statistics);
+      ScheduleTinyLast(schedule, {x_turn.tile, dy_turn.tile, residual_turn.tile}, vector, 2);
+      for (Func f : {normal, means}) f.specialize(PowerOfTwo());
+      for (const Expr &form : {plain, !has_residual}) dx.specialize(form);
+    } else if (last) {
       schedule.AcrossChannels(vector, step);
-      dx.specialize(slope == 1 && !only_g);
+      dx.specialize(plain);
     } else if (lanes == 1) {
+      schedule.by_memory = Turn::ByMemory(element, get_target());
       TurnInHalves::AddTo(get_pipeline(), get_target());
+      TurnInPairs::AddTo(get_pipeline(), get_target(), element, few);
       schedule.AcrossPlanes(vector, step, few ? MostFew(element, get_target()) : 0);
       totals->sum.update().specialize(!has_residual);  // as in wide_generator.cpp
     } else {
       schedule.AlongPlane(natural_vector_size<double>());
     }
+    if (lanes == 1) statistics.specialize(*is_narrow_);
   }
 
  private:
   bool tiny() const { return !gpu() && lanes == 1; }
+  bool Masks() const { return get_target().has_feature(Target::AVX512); }
   Expr PowerOfTwo() { return (dx.dim(0).extent() & (dx.dim(0).extent() - 1)) == 0; }
 
   Var s{"s"}, c{"c"}, n{"n"}, which{"which"};

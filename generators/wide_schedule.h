@@ -33,11 +33,11 @@ struct WideSchedule {
   Halide::OutputImageParam to;
   Halide::Var s, c, n, which;
   bool turned = false;                         // few = 0: results are made with vectors across planes
-  Halide::Expr along = {};                     // but where this is true, which the algorithm has to know
   std::vector<Halide::Expr> versions = {};     // conditions under which a plane's numbers take less work
   std::vector<Halide::Expr> activations = {};  // each activation's, without residual
   Halide::Expr turnable = {};                  // see AcrossPlanes; where there is none, `plain`
   int run = 0;                                 // elements of a vector along planes
+  bool by_memory = false;                      // how elements of four and more are turned: Turn::ScheduleIn
 
   // Planes `vector` at a time, `batch` vectors of them a step: first the numbers of all, then the results. (What a
   // plane's numbers wait for, sums in order, a square root and a division, takes four times as long as it takes work.)
@@ -47,7 +47,7 @@ struct WideSchedule {
   // of four elements and more, which the other kernel can read, only where they are `turnable`. `few` = 0: at
   // least four elements, planes anywhere. The sums are made with vectors across planes, the results with vectors along
   // them, as each number can be broadcast from memory for nothing; or, where they are `turned`, across planes too, in
-  // blocks of four elements, which leave less of a rest.
+  // blocks of four elements, which leave less of a rest (forward where runtime/plan.h's ResultsAcross says).
   //
   // Zen 5, one thread, AVX-512, nanoseconds a plane, before (one vector of planes a step, all turned twice) and now:
   //   S         1     2     3     4     5     8     9     16    27    63
@@ -89,7 +89,6 @@ struct WideSchedule {
       turn->turned.specialize(plain);
       Specialize(turn->turned);
     } else if (turned) {
-      if (along.defined()) AlongVectors(result.specialize(along), so, si, run);
       result.split(s, so, si, Turn::kSide, TailStrategy::ShiftInwards)
           .reorder(si, ci, so, cg, cb, n)
           .vectorize(si)
@@ -105,7 +104,7 @@ struct WideSchedule {
     for (auto &[input, image] : inputs) {
       const bool kept = few > 0 || turned;
       const Halide::LoopLevel at = kept ? Halide::LoopLevel(result, cb) : group;
-      input->ScheduleIn(at, vector, kept ? vector * batch : vector, few, to.dim(0).extent());
+      input->ScheduleIn(at, vector, kept ? vector * batch : vector, few, to.dim(0).extent(), few == 0 && by_memory);
     }
     std::vector<Halide::Func> funcs(per_plane.begin(), per_plane.end() - 1);
     for (PlaneSum *sum : sums) funcs.push_back(sum->sum);

@@ -198,12 +198,16 @@ class ForwardEngine : public ForwardResults {
     const TinyArray y(problem_.Valid(Target(part.size), part.n), tiny, Window::kWrite, &outcome_);
     const TinyValues scale(problem_.scale, 1, MathElement(problem_.element), tiny, &outcome_),
         shift(problem_.shift, 0, MathElement(problem_.element), tiny, &outcome_);
+    const bool across =
+        !kernels_.wide_across.function ||
+        (kernels_.wide_turned.function && ResultsAcross(problem_.element, part.size, InPlace(problem_)));
+    const auto &others = across ? kernels_.wide_turned : kernels_.wide_across;
     for (const bool rest : {false, true}) {
       if (rest ? tiny.whole == tiny.columns : tiny.whole == 0) continue;
       const bool few = Few(part.size, !has_residual(), x.dense(rest) && y.dense(rest));
-      Call("wide", few ? kernels_.wide_few : kernels_.wide_across, x.Elements(rest),
-           (has_residual() ? r : x).Elements(rest), scale.Columns(rest), shift.Columns(rest), has_residual(),
-           problem_.slope, problem_.eps, y.Elements(rest), tiny.Numbers(statistics, kWideColumns, rest));
+      Call("wide", few ? kernels_.wide_few : others, x.Elements(rest), (has_residual() ? r : x).Elements(rest),
+           scale.Columns(rest), shift.Columns(rest), has_residual(), problem_.slope, problem_.eps, y.Elements(rest),
+           tiny.Numbers(statistics, kWideColumns, rest));
     }
     if (outcome_.failed()) return;
     y.Flush();

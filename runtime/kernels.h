@@ -48,8 +48,8 @@ struct ElementKernels {
   // x, scale, shift, slope, eps, numbers, y
   Kernel<Buffer *, Buffer *, Buffer *, double, double, Buffer *, Buffer *> column;
   // x, residual, scale, shift, has_residual, slope, eps, y, stats; *_bare and wide_few_last: without residual and stats
-  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_few,
-      wide_across_last, wide_across_last_bare, wide_few_last, wide_along;
+  Kernel<Buffer *, Buffer *, Buffer *, Buffer *, bool, double, double, Buffer *, Buffer *> wide_across, wide_turned,
+      wide_few, wide_across_last, wide_across_last_bare, wide_few_last, wide_along;
   // x, dy, residual, coefficients, mean, has_residual, slope, form, sums; after form: ahead or channels
   using GradientSums = Kernel<Buffer *, Buffer *, Buffer *, Buffer *, Buffer *, bool, double, int32_t, Buffer *>;
   using GradientSumsLast =

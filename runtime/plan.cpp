@@ -111,15 +111,17 @@ bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads) {
   return Outgrow(problem, tuning, threads, kStreamBytes);
 }
 
-bool KeptInPlace(const Problem &problem) {
+bool InPlace(const Problem &problem) {
   bool in_place = false;
   for (const Array *result : {&problem.y, &problem.dx, &problem.dresidual}) {
     for (const Array *input : {&problem.x, &problem.residual, &problem.dy}) {
       in_place = in_place || (result->data && result->data == input->data);
     }
   }
-  return in_place && kStreamBytes != 0;
+  return in_place;
 }
+
+bool KeptInPlace(const Problem &problem) { return InPlace(problem) && kStreamBytes != 0; }
 
 bool Roomless(const Problem &problem) {
   if (problem.size() >= kTiny || problem.channels % kGroup != 0) return false;

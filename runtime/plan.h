@@ -182,7 +182,9 @@ Layout CommonLayout(const Problem &problem);
 bool AcrossAll(const Problem &problem);
 // Whether the tensors are so large together that results had better go past the caches.
 bool OutgrowCaches(const Problem &problem, const Tuning &tuning, int threads);
-// Whether a result is written over what it is made from, so that its lines are in the caches and had better stay there.
+// Whether a result is written over what it is made from.
+bool InPlace(const Problem &problem);
+// Whether it is so, and its lines, which are in the caches then, had better stay there.
 // (Of a copy, one Zen 5 thread, plain and past the caches: 32 planes of 1 MiB 0.9 and 0.86. Channels last, one Xeon
 // thread, time by that past the caches: 64x64x32x32 0.43, 1x32x512x512 0.36, 1x8x1080x1920 0.37, 256x128x10x10 0.56.)
 bool KeptInPlace(const Problem &problem);
@@ -204,6 +206,23 @@ void PlanLast(const Problem &problem, const Tuning &tuning, Plan *plan);
 // The most elements of planes that the kernels of few elements take, as MostFew in generators/wide_schedule.h.
 constexpr int64_t MostFew(Element element, bool old_processor) {
   return element == Element::kF64 || old_processor ? 4 : 8;
+}
+
+// Whether tiny planes' results are made across planes, not along them, where the rest of a vector is stored under a
+// mask. In place, such a store holds up the load of the next plane. (One Xeon thread, 32x512 planes, time by that along
+// planes. AVX-512, float32 9 to 12 elements 0.93, 13 to 15 0.98, 17 to 20 0.91, 21 to 28 0.94 to 0.98, 29 to 31 1.06,
+// 33 1.01, 49 1.08, bfloat16 0.82, 0.92, 0.74, 0.80 to 0.91, 0.97, 0.86 and 0.90, 16 1.01, float16 0.91, 1.02, 0.95,
+// 0.96 to 1.11, 1.05, 1.04 and 1.07, float64 0.95, 1.06, 1.1 to 1.3. AVX2, float32 0.90, 1.01, 0.95, 1.0
+// to 1.07, 1.07, 1.04 and 1.09, float64 1.0 to 1.4; a Zen 1, float32, 9 0.73, 17 0.86, 25 0.96, 31 1.05. In place
+// AVX-512 9 0.31 to 0.39, 20 0.46 to 0.52, 31 0.65, 49 0.82, 63 0.92, float64 0.50, 0.63, 0.80, 0.98, 1.01, AVX2 0.46,
+// 0.61, 0.78, 0.93, 1.00, float64 0.68, 1.09, 1.00, 1.11, 1.13. Of 16 bits AVX2 has no kernel that makes them along
+// planes: 9 0.68 to 0.74, 16 0.89, 33 0.81, 63 0.85.)
+constexpr bool ResultsAcross(Element element, int64_t size, bool in_place) {
+  if (element == Element::kBF16) return size % 16 != 0;
+  const int64_t rest = size % 8;  // of the vectors along planes
+  if (rest == 0) return false;
+  if (element == Element::kF64) return in_place && size < 32;
+  return in_place || (size <= 28 && (element == Element::kF32 || rest <= 4));
 }
 
 // Of channels-last tensors, without residual and statistics: as kFewLast in generators/tiny_last.h.

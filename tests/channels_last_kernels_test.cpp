@@ -36,6 +36,7 @@ KernelSet OnlyChannelsLast(const KernelSet &kernels, int64_t channels) {
     Replace(&k.moments_large);
     Replace(&k.apply);
     Replace(&k.wide_across);
+    Replace(&k.wide_turned);
     Replace(&k.wide_few);
     Replace(&k.wide_along);
     Replace(&k.gradient_sums_small);
