@@ -56,6 +56,13 @@ class GradientGenerator : public KernelGenerator<T> {
     rounded(c, n) = Halide::Tuple(numbers);
   }
 
+  // The same of a plane's {A, B, E}, in `numbers`.
+  void RoundGradient(const Input<Halide::Buffer<double, 3>> &gradient) {
+    Exprs of_plane;
+    for (int i : {0, 1, 2}) of_plane.push_back(Halide::cast(MathType(element), gradient(c, i, n)));
+    numbers(c, n) = Halide::Tuple(of_plane);
+  }
+
   Halide::Expr D(const Halide::Expr &s) { return DOf(Element_(x, s)); }
   Halide::Expr G(const Halide::Expr &s) { return GOf(Element_(x, s), Element_(residual, s), Element_(dy, s)); }
 
@@ -74,7 +81,7 @@ class GradientGenerator : public KernelGenerator<T> {
   }
 
   Halide::Var c{"c"}, n{"n"};
-  Halide::Func rounded{"rounded"};
+  Halide::Func rounded{"rounded"}, numbers{"numbers"};
 };
 
 }  // namespace haline

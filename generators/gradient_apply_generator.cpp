@@ -22,8 +22,7 @@ class GradientApply : public GradientGenerator<GradientApply> {
 
   void generate() {
     Round(c);
-    const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
-    numbers(c, n) = Tuple(coefficient(0), coefficient(1), coefficient(2));
+    RoundGradient(gradient);
     const Expr g = G(s);
     const Expr full = GradientResult(g, D(s), Values(numbers, {c, n}));
     const Expr own = Element_(dy, s);
@@ -85,7 +84,6 @@ class GradientApply : public GradientGenerator<GradientApply> {
   }
 
   Var s{"s"};
-  Func numbers{"numbers"};
 };
 
 }  // namespace haline

@@ -18,8 +18,7 @@ class GradientBoth : public GradientGenerator<GradientBoth> {
 
   void generate() {
     Round(c);
-    const auto coefficient = [this](int i) { return cast(MathType(element), gradient(c, i, n)); };
-    numbers(c, n) = Tuple(coefficient(0), coefficient(1), coefficient(2));
+    RoundGradient(gradient);
     const Expr g = G(s);
     const auto stored = [this](const Expr &e) { return Store(e, element, get_target()); };
     results(s, c, n) =
@@ -51,7 +50,6 @@ class GradientBoth : public GradientGenerator<GradientBoth> {
 
  private:
   Var s{"s"};
-  Func numbers{"numbers"};
 };
 
 }  // namespace haline
