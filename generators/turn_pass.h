@@ -42,9 +42,11 @@ class TurnPass : public Halide::Internal::IRMutator {
 
   Halide::Internal::Stmt visit(const Halide::Internal::Store *op) override {
     using namespace Halide::Internal;
-    // (As another type of as many bits.)
+    // (As another type of as many bits: of integers Halide makes a cast of that.)
     const auto *const bits = op->value.as<Reinterpret>();
     const auto *const integer = op->value.as<Cast>();
+    if (op->value.type().bits() != bits_) return op;
+    if (integer && (integer->type.is_float() || integer->value.type().is_float())) return op;
     const auto *const shuffle = (bits ? bits->value : integer ? integer->value : op->value).as<Shuffle>();
     if (!shuffle || shuffle->vectors.size() != 1 || shuffle->type.bits() != bits_) return op;
     const auto *const load = shuffle->vectors[0].as<Halide::Internal::Load>();
